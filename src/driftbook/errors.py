@@ -1,0 +1,71 @@
+"""The exception tree: one base, one class per thing a person can put right.
+
+::
+
+    DriftbookError
+    ├── ConfigError            usecase.yaml, a policy or a setting is wrong
+    │   └── UnknownNameError   a name is not among the ones there are (use case, scenario, policy, method …)
+    ├── DataError              a file or a table cannot be used
+    │   └── SchemaError        a column is missing, doubled or of the wrong type
+    ├── ModelError             a model cannot be trained, loaded or used
+    ├── DriftError             two samples cannot be compared
+    ├── StateError             the recorded state (deployment, journal, registry) contradicts the request
+    └── BusyError              another run holds the lock
+
+Every message says what was expected, what was found and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DriftbookError(Exception):
+    """Base of all errors that driftbook raises on purpose."""
+
+
+class ConfigError(DriftbookError):
+    """A configuration file or a setting is wrong."""
+
+
+class UnknownNameError(ConfigError):
+    """A name is not among the known ones.
+
+    Examples
+    --------
+    >>> raise UnknownNameError("drift method", "psy", ["psi", "kolmogorov_smirnov"])
+    Traceback (most recent call last):
+    ...
+    driftbook.errors.UnknownNameError: no drift method 'psy'; did you mean 'psi'? Available: kolmogorov_smirnov, psi
+    """
+
+    def __init__(self, kind: str, name: str, available: Iterable[str]) -> None:
+        names = sorted(str(each) for each in available)
+        close = difflib.get_close_matches(str(name), names, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else "."
+        super().__init__(f"no {kind} {name!r}{hint} Available: {', '.join(names) or 'none'}")
+
+
+class DataError(DriftbookError):
+    """A file or a table cannot be used."""
+
+
+class SchemaError(DataError):
+    """A column is missing, doubled or of the wrong type."""
+
+
+class ModelError(DriftbookError):
+    """A model cannot be trained, loaded or used."""
+
+
+class DriftError(DriftbookError):
+    """Two samples cannot be compared."""
+
+
+class StateError(DriftbookError):
+    """The recorded state contradicts the request."""
+
+
+class BusyError(DriftbookError):
+    """Another run holds the lock."""
