@@ -1,0 +1,48 @@
+# The commands of the workbench; `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(firstword $(foreach name,python3.11 python3 python,$(shell command -v $(name) 2>/dev/null)))
+ENVIRONMENT := OMP_WAIT_POLICY=PASSIVE MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true PLOOMBER_STATS_ENABLED=false PATH="$(CURDIR)/$(BIN):$$PATH"
+
+.PHONY: help setup build test lint lab mlflow clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## set up .venv from requirements.lock
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(0 if v[:2] == (3, 11) else f"driftbook needs Python 3.11, found {v[0]}.{v[1]} ({sys.executable}); give another with: make PYTHON=/path/to/python3.11 setup")'
+	@echo "setting up $(VENV) (some 200 packages, a minute or two) ..."
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV) && \
+	  VIRTUAL_ENV="$(CURDIR)/$(VENV)" uv pip install --quiet --requirement requirements.lock && \
+	  VIRTUAL_ENV="$(CURDIR)/$(VENV)" uv pip install --quiet --no-deps --editable . ; \
+	else \
+	  "$(PYTHON)" -m venv $(VENV) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable . ; \
+	fi
+	@touch $@
+
+build: setup ## run the pipeline on simulated customer churn (ploomber build)
+	@$(ENVIRONMENT) $(BIN)/ploomber build
+
+test: setup ## run every test (simulations included, benchmarks not)
+	@$(ENVIRONMENT) $(BIN)/python -m pytest
+
+lint: setup ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+lab: setup ## open JupyterLab on the notebooks
+	@$(ENVIRONMENT) $(BIN)/jupyter lab notebooks
+
+mlflow: setup ## open MLflow's interface on this workbench's store (http://127.0.0.1:5000)
+	@$(ENVIRONMENT) MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --workers 1 \
+	  --backend-store-uri "sqlite:///$(CURDIR)/data/state/mlflow.db"
+
+clean: ## remove everything generated (raw files stay)
+	@rm -rf reports/* data/state data/*/batches data/*/targets data/*/predictions data/*/quarantine
+	@find data -mindepth 1 -maxdepth 1 -type d -name '*-*' -exec rm -rf {} +
