@@ -52,16 +52,15 @@ def draw_customers(count: int, *, weekday: int, rng: np.random.Generator) -> pl.
     contract = _by_score(loyalty, {"month-to-month": 0.2, "one year": 0.85, "two years": np.inf})
     tenure = np.clip(np.ceil(rng.gamma(1.6, 13.0 + 9.0 * np.clip(loyalty + 1.0, 0.0, 3.0))), 1, 120)
     usage = np.exp(rng.normal(3.1, 0.5, count) + 0.35 * youth + 0.5 * (internet == "fibre"))
-    base = np.select([internet == "fibre", internet == "dsl"], [62.0, 44.0], 22.0)
     usage = np.where(internet == "none", np.nan, np.round(usage, 1))
-    monthly = np.maximum(base + 0.18 * np.nan_to_num(usage) + rng.normal(0, 7.0, count), 12.0)
+    monthly = _monthly_charges(internet, usage, rng)
     payment = _choose(PAYMENTS, count, rng)
     by_hand = np.isin(payment, ["invoice", "electronic check"])
     dropped = rng.poisson(1.6 + 0.5 * (internet == "fibre"), count)
     busy = 1.03 if weekday in BUSY_WEEKDAYS else 1.0
     calls = rng.poisson(busy * (0.7 + 0.3 * dropped), count)
     discount = _choose(DISCOUNTS, count, rng).astype(np.float64)
-    features = {
+    numeric = {
         "monthly_charges": np.round(monthly, 2),
         "support_calls": calls,
         "late_payments": rng.poisson(np.where(by_hand, 1.3, 0.45)),
@@ -73,7 +72,7 @@ def draw_customers(count: int, *, weekday: int, rng: np.random.Generator) -> pl.
         "total_charges": np.round(tenure * monthly * rng.uniform(0.88, 1.02, count), 2),
         "tenure_months": tenure,
     }
-    texts = {
+    categorical = {
         "contract": contract,
         "payment_method": payment,
         "household": household,
@@ -81,8 +80,8 @@ def draw_customers(count: int, *, weekday: int, rng: np.random.Generator) -> pl.
         "gender": _choose(GENDERS, count, rng),
         "internet_service": internet,
     }
-    numbers = {name: pl.Series(values, dtype=pl.Float64).fill_nan(None) for name, values in features.items()}
-    return pl.DataFrame({**numbers, **{name: pl.Series(values.tolist()) for name, values in texts.items()}})
+    numbers = {name: pl.Series(values, dtype=pl.Float64).fill_nan(None) for name, values in numeric.items()}
+    return pl.DataFrame({**numbers, **{name: values.tolist() for name, values in categorical.items()}})
 
 
 def churn_probability(customers: pl.DataFrame) -> FloatArray:
@@ -118,6 +117,11 @@ def churn_probability(customers: pl.DataFrame) -> FloatArray:
 def _bend(name: str, *, centre: float, width: float) -> pl.Expr:
     """A smooth effect between -1 and 1 that levels off at both ends; nothing where the value is missing."""
     return ((pl.col(name) - centre) / width).tanh().fill_null(0.0)
+
+
+def _monthly_charges(internet: np.ndarray, usage: FloatArray, rng: np.random.Generator) -> FloatArray:
+    base = np.select([internet == "fibre", internet == "dsl"], [62.0, 44.0], 22.0)
+    return np.maximum(base + 0.18 * np.nan_to_num(usage) + rng.normal(0, 7.0, usage.size), 12.0)
 
 
 def _choose(weights: Weights, count: int, rng: np.random.Generator) -> np.ndarray:
