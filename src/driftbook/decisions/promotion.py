@@ -1,0 +1,184 @@
+"""Whether the challenger becomes champion: ``promote``, ``keep`` or ``continue``.
+
+Two conditions must hold: the *statistical* one says that the advantage is no chance, however often one looked
+(``decisions.sequential``), the *business* one that it is worth a change: the margin, on so many labelled days in a
+row. The business rule alone would promote an equal challenger sooner or later; the statistical one alone would change
+models for a tenth of a point. The champion is kept when the advantage cannot reach the margin any more, or when the
+time to show it is over.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from driftbook.config.policy import PromotionPolicy
+from driftbook.decisions import Decision
+from driftbook.decisions.comparison import SCALE, Contender, LabelledDay, PromotionEvidence, compare_models
+from driftbook.decisions.sequential import (
+    PairedSums,
+    confidence_sequence,
+    design_effects,
+    effective_sums,
+    log_evidence,
+)
+
+__all__ = [
+    "Contender",
+    "LabelledDay",
+    "PromotionEvidence",
+    "compare_models",
+    "daily_comparison",
+    "decide_promotion",
+]
+_ROUNDING = 1e-9
+
+
+def daily_comparison(evidence: PromotionEvidence, policy: PromotionPolicy) -> pl.DataFrame:
+    """The comparison as it stood at the end of each labelled day.
+
+    Returns
+    -------
+    One row a labelled day: ``known_on, batch_id, rows``; ``champion, challenger`` (mean metric of that day) and their
+    ``difference`` (positive: the challenger is better); then as of that day ``mean_difference``, its confidence
+    sequence ``low, high`` (each bound ever wrong with the policy's false promotion rate at most), ``design_effect``,
+    ``log_evidence`` and the ``log_evidence_needed``.
+    """
+    metric, days = policy.metric, evidence.days
+    name = "correct" if metric == "accuracy" else metric
+    sums = evidence.sums(metric)
+    total = effective_sums(sums)
+    low, high = confidence_sequence(total, error_rate=policy.false_promotion_rate)
+    rows = sums.rows.clip(1.0)
+    return pl.DataFrame(
+        {
+            "known_on": pl.Series([day.known_on for day in days], dtype=pl.Date),
+            "batch_id": pl.Series([day.batch_id for day in days], dtype=pl.String),
+            "rows": pl.Series([day.rows for day in days], dtype=pl.Int64),
+            "champion": np.array([getattr(day, f"champion_{name}") for day in days], dtype=np.float64) / rows,
+            "challenger": np.array([getattr(day, f"challenger_{name}") for day in days], dtype=np.float64) / rows,
+            "difference": sums.total / rows * SCALE[metric],
+            "mean_difference": total.total / total.rows * SCALE[metric],
+            "low": low * SCALE[metric],
+            "high": high * SCALE[metric],
+            "design_effect": design_effects(sums),
+            "log_evidence": log_evidence(total),
+        }
+    ).with_columns(pl.lit(_log_needed(policy)).alias("log_evidence_needed"))
+
+
+def decide_promotion(evidence: PromotionEvidence, policy: PromotionPolicy) -> Decision:
+    """Promote the challenger, keep the champion, or continue to compare.
+
+    Parameters
+    ----------
+    evidence
+        The labelled days so far; nothing else enters.
+    policy
+        Metric, margin, stable days, how often a false promotion may ever happen, when to give up.
+
+    Returns
+    -------
+    ``promote`` when both conditions hold; ``keep`` when the advantage cannot reach the margin any more or the time to
+    show it is over; else ``continue``, with an estimate of the labelled days still needed.
+
+    Examples
+    --------
+    >>> from datetime import date, datetime
+    >>> days = [LabelledDay(date(2026, 6, 12 + k), f"2026-06-{9 + k:02}", 2400, 1900, 1996, 146, 50) for k in range(3)]
+    >>> evidence = PromotionEvidence(champion=1, challenger=2, trained_until=datetime(2026, 6, 5), days=tuple(days))
+    >>> decide_promotion(evidence, PromotionPolicy()).action
+    'promote'
+    >>> decide_promotion(evidence.until(date(2026, 6, 13)), PromotionPolicy()).action
+    'continue'
+    """
+    known = PromotionEvidence.from_json(evidence.to_json())
+    given = {"given": known.to_json(), "policy": policy.model_dump(mode="json")}
+    if not known.days:
+        return Decision("continue", ("No targets are known yet for rows that both models scored.",), given)
+    figures = _figures(known, policy)
+    conditions = _conditions(figures, known, policy)
+    if figures["statistical_condition"] and figures["business_condition"]:
+        return Decision("promote", conditions, {**given, **figures})
+    if figures["high"] < policy.margin:
+        reason = f"Even the upper bound {_amount(figures['high'], policy)} is below the margin: the champion is kept."
+        return Decision("keep", (reason, *conditions), {**given, **figures})
+    if len(known.days) >= policy.give_up_days:
+        reason = f"After {len(known.days)} labelled days ({policy.give_up_days} allowed) the champion is kept."
+        return Decision("keep", (reason, *conditions), {**given, **figures})
+    needed = _days_needed(known, policy, run=figures["days_above_margin"])
+    return Decision("continue", (_outlook(needed, policy), *conditions), {**given, **figures, "days_needed": needed})
+
+
+def _figures(evidence: PromotionEvidence, policy: PromotionPolicy) -> dict[str, Any]:
+    """The two conditions, and the numbers behind them, as of the last labelled day."""
+    last = daily_comparison(evidence, policy).row(-1, named=True)
+    names = ("mean_difference", "low", "high", "design_effect", "log_evidence", "log_evidence_needed")
+    run = _days_above_margin(evidence, policy)
+    return {
+        **{name: last[name] for name in names},
+        "labelled_days": len(evidence.days),
+        "rows": sum(day.rows for day in evidence.days),
+        "statistical_condition": last["log_evidence"] >= last["log_evidence_needed"],
+        "days_above_margin": run,
+        "business_condition": run >= policy.stable_days,
+        "days_needed": None,
+    }
+
+
+def _log_needed(policy: PromotionPolicy) -> float:
+    return -math.log(policy.false_promotion_rate)
+
+
+def _days_above_margin(evidence: PromotionEvidence, policy: PromotionPolicy) -> int:
+    """Length of the run of labelled days, up to the last, that each reach the margin."""
+    sums = evidence.sums(policy.metric)
+    reached = sums.total / sums.rows * SCALE[policy.metric] >= policy.margin - _ROUNDING
+    return next((run for run, day in enumerate(reached[::-1]) if not day), len(reached))
+
+
+def _days_needed(evidence: PromotionEvidence, policy: PromotionPolicy, *, run: int) -> int | None:
+    """Labelled days until both conditions hold if it goes on as on average so far; None: not before giving up."""
+    total, days = effective_sums(evidence.sums(policy.metric)), len(evidence.days)
+    growth = np.arange(days, policy.give_up_days + 1) / days
+    rows, sums, squares = (each[-1] * growth for each in (total.rows, total.total, total.squares))
+    ahead = PairedSums(rows, sums, squares, total.is_sign)
+    enough = log_evidence(ahead) >= _log_needed(policy)
+    steady = total.total[-1] / total.rows[-1] * SCALE[policy.metric] >= policy.margin - _ROUNDING
+    if not steady or not enough.any():
+        return None
+    needed = max(int(enough.argmax()), policy.stable_days - run)
+    return needed if days + needed <= policy.give_up_days else None
+
+
+def _conditions(figures: dict[str, Any], evidence: PromotionEvidence, policy: PromotionPolicy) -> tuple[str, ...]:
+    holds = {True: "holds", False: "does not hold"}
+    days = f"{figures['labelled_days']} labelled day{'' if figures['labelled_days'] == 1 else 's'}"
+    return (
+        f"Challenger (version {evidence.challenger}) against champion (version {evidence.champion}): "
+        f"{_amount(figures['mean_difference'], policy)} in {policy.metric} (between {_amount(figures['low'], policy)} "
+        f"and {_amount(figures['high'], policy)}), {figures['rows']:,} rows on {days}.",
+        f"The statistical condition {holds[figures['statistical_condition']]}: evidence of "
+        f"{_odds(figures['log_evidence'])} to 1, {_odds(figures['log_evidence_needed'])} to 1 needed.",
+        f"The business condition {holds[figures['business_condition']]}: {_amount(policy.margin, policy)} or more on "
+        f"each of {policy.stable_days} labelled days in a row needed, {figures['days_above_margin']} so far.",
+    )
+
+
+def _odds(logarithm: float) -> str:
+    odds = math.exp(min(logarithm, 20.0))
+    return "over a million" if odds > 1e6 else f"{odds:,.0f}" if odds >= 10 else f"{odds:.2g}"
+
+
+def _outlook(needed: int | None, policy: PromotionPolicy) -> str:
+    if needed is None:
+        return f"At this rate nothing is decided before the champion is kept after {policy.give_up_days} labelled days."
+    return f"About {needed} more labelled day{'' if needed == 1 else 's'} needed if it goes on like this."
+
+
+def _amount(value: float, policy: PromotionPolicy) -> str:
+    """A difference as people say it; better is positive for every metric."""
+    return f"{value * 100:+.1f} points" if policy.metric == "accuracy" else f"{value:+.4f}"
