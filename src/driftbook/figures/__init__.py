@@ -1,0 +1,28 @@
+"""Figures, one function each: numbers in, a finished picture out.
+
+A notebook calls one and shows the result; the dashboard calls the same. What they share (palette, scales,
+markers) is in ``canvas`` and ``panel``; a new figure is a function in the file of its subject and a line here.
+"""
+
+from driftbook.figures.batches import batch_volume, quality_findings
+from driftbook.figures.canvas import Figure
+from driftbook.figures.decisions import comparison, story
+from driftbook.figures.distributions import reference_vs_current, score_over_time
+from driftbook.figures.drift import drift_bars, drift_heatmap, drift_timeline
+from driftbook.figures.models import feature_importance, metric_over_time, model_quality
+
+__all__ = [
+    "Figure",
+    "batch_volume",
+    "comparison",
+    "drift_bars",
+    "drift_heatmap",
+    "drift_timeline",
+    "feature_importance",
+    "metric_over_time",
+    "model_quality",
+    "quality_findings",
+    "reference_vs_current",
+    "score_over_time",
+    "story",
+]

@@ -1,0 +1,102 @@
+"""Figures about the batches themselves: how many rows came, and what the quality checks found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from driftbook.figures.canvas import BLUE, GREY, HATCH, ORANGE, ROSE, Canvas, Figure, batch_label, notice, shorten
+from driftbook.figures.panel import Mark, mark_rows, over_batches
+from driftbook.tables import format_value
+
+SEVERITY_MARKS = {"info": ("circle", GREY), "warning": ("triangle", ORANGE), "critical": ("square", ROSE)}
+
+
+def batch_volume(index: pl.DataFrame, *, as_of: date | None = None, marks: Sequence[Mark] = ()) -> Figure:
+    """Rows of each batch: history, stream, quarantined rows, and which targets are still to come.
+
+    Parameters
+    ----------
+    index
+        The batch index: ``batch_id, part, rows, quarantined, targets_known_on``.
+    as_of
+        Batches whose targets are known only later are drawn hollow.
+    marks
+        Moments to name, such as the day drift sets in.
+    """
+    title = "Rows per batch"
+    if index.is_empty():
+        return notice(title, "No batch has been ingested yet.")
+    ids = index["batch_id"].to_list()
+    canvas = Canvas(height=272 + mark_rows(marks, ids))
+    canvas.heading(
+        title,
+        "Grey: history, the model learns from it. Blue: stream. Hollow: target not known yet. Hatched: quarantined.",
+    )
+    highest = float((index["rows"] + index["quarantined"]).max() or 1)  # type: ignore[arg-type]
+    panel = over_batches(canvas, ids, y=(0, highest * 1.05), top=74 + mark_rows(marks, ids), height=152)
+    panel.y_axis("rows")
+    width = min(panel.width / len(ids), 40) * 0.78
+    for place, row in enumerate(index.iter_rows(named=True)):
+        color = GREY if row["part"] == "history" else BLUE
+        waiting = as_of is not None and row["targets_known_on"] is not None and row["targets_known_on"] > as_of
+        tip = f"{row['batch_id']}: {row['rows']:,} rows, {row['quarantined']:,} quarantined, {row['part']}"
+        tip += ", target not known yet" if waiting else ""
+        left, top = panel.px(place) - width / 2, panel.py(row["rows"])
+        size = (width, panel.bottom - top)
+        canvas.rect((left, top), size, fill="transparent" if waiting else color, stroke=color, tip=tip)
+        if row["quarantined"]:
+            upper = panel.py(row["rows"] + row["quarantined"])
+            canvas.rect((left, upper), (width, max(top - upper, 2)), fill=HATCH, stroke=ROSE, tip=tip)
+    panel.batches(ids)
+    stream = index.filter(pl.col("part") == "stream")["batch_id"].to_list()
+    panel.marks([*([(stream[0], "stream begins")] if stream and len(stream) < len(ids) else []), *marks], ids)
+    rows, quarantined = index["rows"].sum(), index["quarantined"].sum()
+    return canvas.figure(
+        title, f"{len(ids)} batches, {len(stream)} of them stream; {rows:,} rows, {quarantined:,} quarantined."
+    )
+
+
+def quality_findings(findings: pl.DataFrame, index: pl.DataFrame) -> Figure:
+    """Which check found what in which batch: one row per check, the worst severity as a shape.
+
+    Parameters
+    ----------
+    findings
+        ``batch_id, column, check, severity, message``; one row per finding.
+    index
+        The batch index; its ``batch_id`` give the order.
+    """
+    title = "Quality findings"
+    if findings.is_empty():
+        return notice(title, f"No check found anything in {format_value(index.height)} batches.")
+    ids = index["batch_id"].to_list()
+    checks = findings.group_by("check").len().sort("len", "check", descending=[True, False])["check"].to_list()
+    canvas = Canvas(height=118 + 28 * len(checks))
+    canvas.heading(
+        title,
+        "One mark per batch with a finding: ○ info, ▲ warning, ■ critical. A quiet chart is a healthy one.",
+    )
+    panel = over_batches(canvas, ids, y=(0, 1), top=58, height=28 * len(checks), left=150, right=40)
+    order = {"info": 0, "warning": 1, "critical": 2}
+    for line, check in enumerate(checks):
+        middle = panel.top + 28 * line + 14
+        canvas.line((panel.left, middle), (panel.right, middle), opacity=0.12)
+        canvas.text(panel.left - 12, middle + 4, shorten(check.replace("_", " "), width=130), anchor="end")
+        rows = findings.filter(pl.col("check") == check)
+        canvas.text(
+            panel.right + 10, middle + 4, f"{rows['batch_id'].n_unique()}", css="d", tip="batches with this finding"
+        )
+        for (batch_id,), group in rows.group_by("batch_id", maintain_order=True):
+            if batch_id not in ids:
+                continue
+            worst = max(group["severity"].to_list(), key=lambda each: order.get(each, 0))
+            shape, color = SEVERITY_MARKS.get(worst, SEVERITY_MARKS["info"])
+            tip = "\n".join([f"{batch_label(str(batch_id))}, {worst}", *group["message"].head(6).to_list()])
+            canvas.marker(shape, (panel.px(ids.index(batch_id)), middle), color=color, hollow=worst == "info", tip=tip)
+    panel.batches(ids)
+    counts = findings["severity"].value_counts(sort=True)
+    words = ", ".join(f"{row['count']} {row['severity']}" for row in counts.iter_rows(named=True))
+    return canvas.figure(title, f"{findings.height} findings ({words}) by {len(checks)} checks.")

@@ -1,0 +1,245 @@
+"""The drawing surface of all figures: SVG written in Python, one palette, one set of markers.
+
+SVG because it needs no JavaScript, prints sharply, is the same bytes for the same numbers, and appears in
+JupyterLab, in exported pages and in the dashboard alike. Ink takes the colour of the text around it, so a
+figure follows light and dark; the palette (blue, orange, rose, teal, grey) has contrast on both and stays apart
+for colour-blind readers. Every difference is also one of shape, dash, hatching or a label.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+WIDTH = 760.0
+BLUE, ORANGE, ROSE, TEAL, GREY = "#3a7bd5", "#d9790f", "#d1495b", "#1f9e89", "#8a94a6"
+INK = "currentColor"
+PAPER = "var(--jp-layout-color0,var(--vscode-editor-background,Canvas))"
+HATCH = "url(#HATCH)"
+CHARACTER = 6.6
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_STYLE = (
+    ".dbf{display:block;width:100%;height:auto;font:12px system-ui,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;"
+    "color:var(--jp-content-font-color1,inherit);font-variant-numeric:tabular-nums}"
+    ".dbf text{fill:currentColor}.dbf .t{font-size:15px;font-weight:600}.dbf .d{opacity:.72}.dbf .b{font-weight:600}"
+    ".dbf .h{paint-order:stroke;stroke-linejoin:round;stroke-width:4px;"
+    f"stroke:{PAPER}}}"
+)
+_FRAME = "margin:.6em 0 1.1em;max-width:{width:g}px;overflow-x:auto"
+
+
+@dataclass(frozen=True, repr=False)
+class Figure:
+    """A finished figure: shows itself in a notebook, describes itself in words elsewhere."""
+
+    title: str
+    description: str
+    svg: str
+
+    def __repr__(self) -> str:
+        return f"Figure: {self.title}. {self.description}".rstrip()
+
+    def _repr_html_(self) -> str:
+        frame = _FRAME.format(width=WIDTH)
+        return f'<div class="db-figure" style="{frame}"><div style="min-width:540px">{self.svg}</div></div>'
+
+
+class Canvas:
+    """Collects marks, then becomes a :class:`Figure`.
+
+    Examples
+    --------
+    >>> canvas = Canvas(height=80)
+    >>> canvas.text(10, 60, "a < b")
+    >>> canvas.figure("Example", "One text.")
+    Figure: Example. One text.
+    """
+
+    def __init__(self, *, height: float, width: float = WIDTH) -> None:
+        self.width = width
+        self.height = height
+        self._marks: list[str] = []
+
+    def line(
+        self,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        *,
+        color: str = INK,
+        width: float = 1,
+        dash: str = "",
+        opacity: float = 1,
+        tip: str = "",
+    ) -> None:
+        """A straight line."""
+        place = f'x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}"'
+        self._add("line", f'{place} stroke="{color}" stroke-width="{width:g}"', dash=dash, opacity=opacity, tip=tip)
+
+    def path(
+        self, points: Sequence[tuple[float, float]], *, color: str, width: float = 2, dash: str = "", opacity: float = 1
+    ) -> None:
+        """A line through points."""
+        if points:
+            shape = (
+                f'd="{_route(points)}" fill="none" stroke="{color}" stroke-width="{width:g}" stroke-linejoin="round"'
+            )
+            self._add("path", shape, dash=dash, opacity=opacity)
+
+    def area(self, points: Sequence[tuple[float, float]], *, fill: str, opacity: float = 1) -> None:
+        """A filled polygon."""
+        if points:
+            self._add("path", f'd="{_route(points)}Z" fill="{fill}"', opacity=opacity)
+
+    def rect(
+        self,
+        corner: tuple[float, float],
+        size: tuple[float, float],
+        *,
+        fill: str = "none",
+        stroke: str = "none",
+        opacity: float = 1,
+        round_by: float = 0,
+        tip: str = "",
+    ) -> None:
+        """A rectangle from its upper left corner."""
+        place = f'x="{corner[0]:.1f}" y="{corner[1]:.1f}" width="{max(size[0], 0):.1f}" height="{max(size[1], 0):.1f}"'
+        corners = f' rx="{round_by:g}"' if round_by else ""
+        border = f' stroke="{stroke}"' if stroke != "none" else ""
+        self._add("rect", f'{place}{corners} fill="{fill}"{border}', opacity=opacity, tip=tip)
+
+    def marker(
+        self,
+        shape: str,
+        center: tuple[float, float],
+        *,
+        color: str,
+        size: float = 4.5,
+        hollow: bool = False,
+        tip: str = "",
+    ) -> None:
+        """A ``circle``, ``square``, ``diamond``, ``triangle`` or ``cross`` around a point."""
+        x, y = center
+        paint = f'fill="{PAPER if hollow else color}" stroke="{color}" stroke-width="1.6"'
+        if shape == "circle":
+            self._add("circle", f'cx="{x:.1f}" cy="{y:.1f}" r="{size * 0.9:g}" {paint}', tip=tip)
+            return
+        if shape == "cross":
+            a = size * 0.8
+            route = f"M{x - a:.1f} {y - a:.1f}L{x + a:.1f} {y + a:.1f}M{x - a:.1f} {y + a:.1f}L{x + a:.1f} {y - a:.1f}"
+            self._add("path", f'd="{route}" fill="none" stroke="{color}" stroke-width="2"', tip=tip)
+            return
+        corners = {
+            "square": ((-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)),
+            "diamond": ((0, -1.25), (1.25, 0), (0, 1.25), (-1.25, 0)),
+            "triangle": ((0, -1.15), (1.1, 0.85), (-1.1, 0.85)),
+        }[shape]
+        route = _route([(x + size * a, y + size * b) for a, b in corners])
+        self._add("path", f'd="{route}Z" {paint}', tip=tip)
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        anchor: str = "start",
+        css: str = "",
+        color: str = "",
+        turn: float = 0,
+        tip: str = "",
+    ) -> None:
+        """One line of text; ``css``: ``t`` title, ``d`` dim, ``b`` bold, ``h`` with a halo."""
+        attributes = f'x="{x:.1f}" y="{y:.1f}"'
+        attributes += f' text-anchor="{anchor}"' if anchor != "start" else ""
+        attributes += f' class="{css}"' if css else ""
+        attributes += f' style="fill:{color}"' if color else ""
+        attributes += f' transform="rotate({turn:g} {x:.1f} {y:.1f})"' if turn else ""
+        title = f"<title>{escape(tip)}</title>" if tip else ""
+        self._marks.append(f"<text {attributes}>{escape(text)}{title}</text>")
+
+    def heading(self, title: str, how_to_read: str = "") -> None:
+        """The title line, and below it how to read the figure."""
+        self.text(8, 20, title, css="t")
+        if how_to_read:
+            self.text(8, 38, how_to_read, css="d")
+
+    def figure(self, title: str, description: str) -> Figure:
+        """The finished figure; ``description`` says in words what it shows."""
+        marks = "".join(self._marks)
+        hatch = f"hatch-{hashlib.sha256((title + marks).encode()).hexdigest()[:10]}"
+        pattern = (
+            f'<defs><pattern id="{hatch}" width="6" height="6" patternUnits="userSpaceOnUse" '
+            'patternTransform="rotate(45)">'
+            f'<line x1="0" y1="0" x2="0" y2="6" stroke="{GREY}" stroke-width="2.4"/></pattern></defs>'
+        )
+        svg = (
+            '<svg xmlns="http://www.w3.org/2000/svg" class="dbf" role="img" '
+            f'viewBox="0 0 {self.width:g} {self.height:g}" '
+            f'aria-label="{escape(f"{title}. {description}")}"><style>{_STYLE}</style>'
+            f"{pattern if HATCH in marks else ''}{marks.replace(HATCH, f'url(#{hatch})')}</svg>"
+        )
+        return Figure(title, description, svg)
+
+    def _add(self, tag: str, attributes: str, *, dash: str = "", opacity: float = 1, tip: str = "") -> None:
+        extra = f' stroke-dasharray="{dash}"' if dash else ""
+        extra += f' opacity="{opacity:g}"' if opacity != 1 else ""
+        self._marks.append(
+            f"<{tag} {attributes}{extra}><title>{escape(tip)}</title></{tag}>"
+            if tip
+            else f"<{tag} {attributes}{extra}/>"
+        )
+
+
+def notice(title: str, message: str) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    canvas = Canvas(height=92)
+    canvas.heading(title)
+    canvas.rect((8, 36), (WIDTH - 16, 40), fill=GREY, opacity=0.12, round_by=5)
+    canvas.text(24, 61, message)
+    return canvas.figure(title, message)
+
+
+def round_ticks(low: float, high: float, *, count: int = 5) -> list[float]:
+    """Round numbers between ``low`` and ``high``, about ``count`` of them.
+
+    Examples
+    --------
+    >>> round_ticks(0, 0.93)
+    [0.0, 0.2, 0.4, 0.6, 0.8]
+    """
+    if not high > low:
+        return [low]
+    raw = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = min((power * factor for factor in (1, 2, 2.5, 5, 10)), key=lambda each: abs(each - raw))
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [round(index * step, 12) + 0.0 for index in range(first, last + 1)]
+
+
+def batch_label(batch_id: str) -> str:
+    """A batch's day (and hour) as short as a chart's axis needs it.
+
+    Examples
+    --------
+    >>> batch_label("2026-05-17"), batch_label("2026-05-17T13")
+    ('17 May', '17 May 13h')
+    """
+    day, _, hour = batch_id.partition("T")
+    parts = day.split("-")
+    if len(parts) != 3 or not parts[1].isdigit() or not 1 <= int(parts[1]) <= 12:
+        return batch_id
+    return f"{int(parts[2])} {_MONTHS[int(parts[1]) - 1]}" + (f" {hour}h" if hour else "")
+
+
+def shorten(text: str, *, width: float) -> str:
+    """Text cut to about ``width`` pixels, with an ellipsis where cut."""
+    room = max(int(width / CHARACTER), 2)
+    return text if len(text) <= room else f"{text[: room - 1]}…"
+
+
+def _route(points: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)

@@ -1,0 +1,247 @@
+"""Figures of a model: how well it ranks, how far its probabilities can be trusted, what it uses, how it fares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from driftbook.figures.canvas import BLUE, GREY, ORANGE, ROSE, Canvas, Figure, notice, shorten
+from driftbook.figures.panel import Mark, Panel, mark_rows, over_batches
+from driftbook.tables import format_value
+
+MAX_CLASSES = 10
+MAX_FEATURES = 20
+ROW = 22
+
+
+def model_quality(report: Mapping[str, Any]) -> Figure:
+    """ROC curve (two classes), confusion matrix, and calibration of the honest test part.
+
+    Parameters
+    ----------
+    report
+        The training report: ``classes``, ``confusion`` (rows: target, columns: prediction), ``roc``, ``calibration``.
+
+    Examples
+    --------
+    >>> model_quality({"classes": ["no", "yes"], "confusion": [[8, 1], [2, 4]]})
+    Figure: Model quality on held-out rows. 12 of 15 decided rightly.
+    """
+    title = "Model quality on held-out rows"
+    roc, calibration = _points(report.get("roc")), _points(report.get("calibration"))
+    classes, confusion = list(report.get("classes", [])), list(report.get("confusion", []))
+    if not confusion and not roc:
+        return notice(title, "The report holds no held-out figures.")
+    canvas = Canvas(height=306)
+    canvas.heading(
+        title,
+        "Ranking: the higher above the diagonal, the better. Calibration: on it. Confusion: blue right, rose wrong.",
+    )
+    slots = [
+        name for name, present in (("roc", roc), ("calibration", calibration), ("confusion", confusion)) if present
+    ]
+    for place, name in enumerate(slots):
+        left = 62 + place * 250
+        if name == "confusion":
+            _confusion(canvas, [str(each) for each in classes], confusion, left=left + 22)
+        else:
+            points = roc if name == "roc" else calibration
+            _square(canvas, points, left=left, name=name, estimate=report.get("metrics", {}).get("roc_auc"))
+    right = sum(row[index] for index, row in enumerate(confusion) if index < len(row))
+    total = sum(sum(row) for row in confusion)
+    return canvas.figure(title, f"{right:,} of {total:,} decided rightly." if total else "Ranking and calibration.")
+
+
+def feature_importance(
+    importance: pl.DataFrame | Sequence[Mapping[str, Any]], *, max_features: int = MAX_FEATURES
+) -> Figure:
+    """What the model uses: mean absolute contribution as a bar, share of the gain as a diamond.
+
+    Parameters
+    ----------
+    importance
+        ``feature``, ``contribution`` (mean absolute TreeSHAP value) and, if there, ``gain``; one row per feature.
+    """
+    title = "What the model uses"
+    frame = importance if isinstance(importance, pl.DataFrame) else pl.DataFrame([dict(each) for each in importance])
+    if frame.is_empty():
+        return notice(title, "No importance was recorded.")
+    names = {"shap": "contribution", "mean_abs_shap": "contribution", "column": "feature", "name": "feature"}
+    frame = frame.rename({old: new for old, new in names.items() if old in frame.columns and new not in frame.columns})
+    measures = [name for name in ("contribution", "gain") if name in frame.columns]
+    shares = [(pl.col(name) / pl.max_horizontal(pl.col(name).sum(), pl.lit(1e-12))).alias(name) for name in measures]
+    ranked = frame.with_columns(shares).sort(-pl.col(measures[0]), "feature")
+    shown = ranked.head(max_features)
+    canvas = Canvas(height=78 + ROW * shown.height)
+    canvas.heading(title, "Bar: share of all contributions to the score. Diamond: share of the gain in training.")
+    top = max(float(shown[name].max()) for name in measures) or 1.0  # type: ignore[arg-type]
+    panel = Panel(canvas, 200, 52, canvas.width - 290, ROW * shown.height, (0, top), (0, 1))
+    for line, row in enumerate(shown.iter_rows(named=True)):
+        height, share = panel.top + ROW * line, row[measures[0]]
+        text = format_value(share, format="percent")
+        canvas.text(190, height + 15, shorten(row["feature"], width=185), anchor="end", tip=row["feature"])
+        size = (panel.px(share) - panel.left, ROW - 8.0)
+        canvas.rect((panel.left, height + 4), size, fill=BLUE, opacity=0.8, tip=f"{row['feature']}: {text}")
+        ends = [panel.px(share)]
+        if "gain" in measures:
+            ends.append(panel.px(row["gain"]) + 5)
+            tip = f"{row['feature']}: {format_value(row['gain'], format='percent')} of the gain"
+            canvas.marker("diamond", (panel.px(row["gain"]), height + ROW / 2), color=ORANGE, size=3.6, tip=tip)
+        canvas.text(max(ends) + 8, height + 15, text, css="d")
+    canvas.line((panel.left, panel.top), (panel.left, panel.bottom), opacity=0.45)
+    hidden = ranked.height - shown.height
+    return canvas.figure(
+        title, f"Most used: {', '.join(shown['feature'].head(3))}." + (f" {hidden} more not drawn." if hidden else "")
+    )
+
+
+def metric_over_time(
+    performance: pl.DataFrame,
+    metric: str,
+    *,
+    limit: float | None = None,
+    onset: date | str | None = None,
+    marks: Sequence[Mark] = (),
+    estimated: pl.DataFrame | None = None,
+) -> Figure:
+    """One metric batch by batch with its interval; realised as a line, estimated dashed beside it.
+
+    Parameters
+    ----------
+    performance
+        ``batch_id, metric, value, low, high, rows``: realised, where targets are known.
+    metric
+        Which metric to draw.
+    limit
+        Level to compare with, such as the accuracy the champion was tested at.
+    onset
+        Known day on which the scenario sets in.
+    marks
+        Moments to name.
+    estimated
+        The same columns, estimated without targets.
+    """
+    title = f"{metric.replace('_', ' ').capitalize()} over time"
+    sides = [
+        side.filter((pl.col("metric") == metric) & pl.col("value").is_finite()).sort("batch_id")
+        for side in _given(performance, estimated)
+    ]
+    ids = sorted({batch_id for side in sides for batch_id in side["batch_id"].to_list()})
+    if not ids:
+        return notice(title, f"No batch has a {metric.replace('_', ' ')} yet: its targets are not known.")
+    named = [*([(onset, "scenario sets in")] if onset is not None else []), *marks]
+    canvas = Canvas(height=292 + mark_rows(named, ids))
+    how = "Squares: realised, band: 95 % interval." + (
+        " Hollow circles, dashed: estimated without targets." if estimated is not None else ""
+    )
+    canvas.heading(title, f"{how} Log loss and Brier: lower is better." if metric in ("log_loss", "brier") else how)
+    values = [v for side in sides for name in ("low", "value", "high") for v in side[name].drop_nulls().to_list()]
+    values += [limit] if limit is not None else []
+    margin = max((max(values) - min(values)) * 0.08, 0.005)
+    panel = over_batches(
+        canvas, ids, y=(min(values) - margin, max(values) + margin), top=72 + mark_rows(named, ids), height=174
+    )
+    panel.y_axis(metric.replace("_", " "))
+    if limit is not None:
+        panel.level(limit, f"limit {format_value(limit)}", color=ROSE)
+    for number, side in enumerate(sides):
+        _series(panel, side, ids, realised=number == 0)
+    panel.batches(ids)
+    panel.marks(named, ids)
+    if sides[0].is_empty():
+        return canvas.figure(title, f"{len(ids)} batches estimated, none realised yet.")
+    first, last = (format_value(sides[0]["value"][place]) for place in (0, -1))
+    return canvas.figure(title, f"{sides[0].height} batches with targets; from {first} to {last}.")
+
+
+def _series(panel: Panel, side: pl.DataFrame, ids: list[str], *, realised: bool) -> None:
+    rows = [(panel.px(ids.index(row["batch_id"])), row) for row in side.iter_rows(named=True)]
+    color = BLUE if realised else ORANGE
+    band = [(x, row) for x, row in rows if row["low"] is not None and row["high"] is not None]
+    edge = [(x, panel.py(row["low"])) for x, row in band] + [(x, panel.py(row["high"])) for x, row in reversed(band)]
+    panel.canvas.area(edge, fill=color, opacity=0.18 if realised else 0.1)
+    panel.canvas.path([(x, panel.py(row["value"])) for x, row in rows], color=color, dash="" if realised else "5 4")
+    for x, row in rows:
+        interval = f" ({format_value(row['low'])} to {format_value(row['high'])})" if row["low"] is not None else ""
+        kind = "realised" if realised else "estimated"
+        tip = f"{row['batch_id']}, {kind}: {format_value(row['value'])}{interval}, {format_value(row['rows'])} rows"
+        shape = "square" if realised else "circle"
+        panel.canvas.marker(shape, (x, panel.py(row["value"])), color=color, size=3.4, hollow=not realised, tip=tip)
+
+
+def _given(*frames: pl.DataFrame | None) -> list[pl.DataFrame]:
+    return [frame for frame in frames if frame is not None]
+
+
+def _points(curve: Any) -> list[tuple[float, float, float]]:
+    """Points (x, y, weight) of a curve, given as pairs, as mappings, or as a mapping of lists."""
+    if not curve:
+        return []
+    if isinstance(curve, Mapping):
+        lists = [list(each) for each in curve.values() if isinstance(each, list | tuple)]
+        return [
+            (float(row[0]), float(row[1]), float(row[2]) if len(row) > 2 else 1.0) for row in zip(*lists, strict=False)
+        ]
+    rows = [list(each.values()) if isinstance(each, Mapping) else list(each) for each in curve]
+    return [(float(row[0]), float(row[1]), float(row[2]) if len(row) > 2 else 1.0) for row in rows]
+
+
+def _square(canvas: Canvas, points: list[tuple[float, float, float]], *, left: float, name: str, estimate: Any) -> None:
+    panel = Panel(canvas, left, 76, 176, 176, (0, 1), (0, 1))
+    panel.y_axis(ticks=(0, 0.5, 1))
+    panel.x_axis("false positive rate" if name == "roc" else "predicted probability")
+    heading = "Ranking (true positive rate)" if name == "roc" else "Calibration (observed rate)"
+    canvas.text(left, 66, heading, css="b")
+    canvas.line((panel.px(0), panel.py(0)), (panel.px(1), panel.py(1)), color=GREY, width=1.4, dash="4 4")
+    places = [(panel.px(x), panel.py(y)) for x, y, _ in points]
+    canvas.path(places, color=BLUE, width=2.2 if name == "roc" else 1.4)
+    if name == "calibration":
+        heaviest = max(weight for _, _, weight in points) or 1.0
+        for (x, y, weight), place in zip(points, places, strict=True):
+            tip = f"predicted {format_value(x)}, observed {format_value(y)}"
+            canvas.marker("circle", place, color=BLUE, size=2.5 + 3.5 * (weight / heaviest) ** 0.5, tip=tip)
+    value = estimate.get("value") if isinstance(estimate, Mapping) else estimate
+    if name == "roc" and isinstance(value, int | float):
+        canvas.text(panel.right - 6, panel.bottom - 10, f"AUC {format_value(float(value))}", anchor="end", css="b h")
+
+
+def _confusion(canvas: Canvas, classes: list[str], counts: list[list[int]], *, left: float) -> None:
+    shown = min(len(counts), MAX_CLASSES)
+    canvas.text(left, 66, "Confusion (rows: target)", css="b")
+    size = min(176 / max(shown, 1), 62)
+    for row in range(shown):
+        total = sum(counts[row]) or 1
+        canvas.text(
+            left - 6,
+            76 + size * (row + 0.5) + 4,
+            shorten(classes[row], width=52),
+            anchor="end",
+            css="d",
+            tip=classes[row],
+        )
+        for column in range(shown):
+            share, right = counts[row][column] / total, row == column
+            corner = (left + size * column, 76 + size * row)
+            tip = f"target {classes[row]}, decided {classes[column]}: {counts[row][column]:,} ({share:.1%})"
+            canvas.rect(
+                corner,
+                (size - 2, size - 2),
+                fill=BLUE if right else ROSE,
+                opacity=round(0.06 + 0.5 * share, 3),
+                tip=tip,
+            )
+            if size >= 34:
+                middle = (corner[0] + size / 2 - 1, corner[1] + size / 2)
+                canvas.text(middle[0], middle[1], f"{counts[row][column]:,}", anchor="middle", css="b")
+                canvas.text(middle[0], middle[1] + 14, f"{share:.0%}", anchor="middle", css="d")
+    for column in range(shown):
+        name = shorten(classes[column], width=size + 4)
+        canvas.text(
+            left + size * (column + 0.5), 76 + size * shown + 15, name, anchor="middle", css="d", tip=classes[column]
+        )
+    canvas.text(left + size * shown / 2, 76 + size * shown + 32, "decided", anchor="middle", css="d")
+    if len(counts) > shown:
+        canvas.text(left, 76 + size * shown + 48, f"{len(counts) - shown} more classes not drawn", css="d")
