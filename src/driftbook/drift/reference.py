@@ -1,0 +1,153 @@
+"""The reference: what a model was trained on, profiled once, with what chance alone does to it.
+
+It is stored beside the model, so that every version is judged against its own training data. All methods are
+calibrated, not only those of today's policy, so that another policy can be tried on all of history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from driftbook.config import UseCase
+from driftbook.drift.calibration import (
+    FEWEST_CHUNKS,
+    FEWEST_ROWS,
+    LARGEST_SHARE,
+    MOST_CHUNKS,
+    Basis,
+    null_amounts,
+)
+from driftbook.drift.profile import ColumnProfile, Floats, Integers, Kind, Profile, column_profile, slice_profiles
+from driftbook.errors import DriftError
+from driftbook.storage import load_json, write_json
+
+Role = Literal["feature", "prediction", "target"]
+PREDICTION_COLUMNS: Mapping[str, Kind] = {"prediction_score": "numeric", "prediction": "categorical"}
+BATCHES_PER_DAY = {"day": 1, "hour": 24, None: 1}
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Profiles of all monitored columns, their roles, and the basis of calibrated thresholds."""
+
+    profile: Profile
+    roles: Mapping[str, Role]
+    basis: Basis
+    batches_per_day: int
+
+    def save(self, folder: Path) -> Path:
+        """Write ``reference.npz`` and ``reference.json`` into a folder."""
+        self.profile.save(folder / "reference.npz")
+        amounts = [[column, method, values.tolist()] for (column, method), values in self.basis.amounts.items()]
+        basis = {"origin": self.basis.origin, "chunk_rows": self.basis.chunk_rows, "note": self.basis.note}
+        record = {"format": FORMAT, "roles": dict(self.roles), "batches_per_day": self.batches_per_day}
+        write_json(folder / "reference.json", {**record, "basis": {**basis, "amounts": amounts}})
+        return folder
+
+    @classmethod
+    def load(cls, folder: Path) -> Reference:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        DriftError
+            If a file cannot be read or is of another format.
+        """
+        record = load_json(folder / "reference.json")
+        if not isinstance(record, dict) or record.get("format") != FORMAT:
+            raise DriftError(f"reference.json in {folder.name}: expected format {FORMAT}; train the model again")
+        profile = Profile.load(folder / "reference.npz")
+        basis = dict(record["basis"])
+        amounts = {
+            (column, method): np.array(values, dtype=np.float64) for column, method, values in basis.pop("amounts")
+        }
+        roles = {name: record["roles"][name] for name in profile}
+        return cls(profile, roles, Basis(amounts=amounts, **basis), record["batches_per_day"])
+
+
+def build_reference(rows: pl.DataFrame, *, case: UseCase, seed: int) -> Reference:
+    """Profile the rows a model was trained on, and learn what chance does to them.
+
+    Parameters
+    ----------
+    rows
+        Features, ``batch_id``, and as far as known ``prediction``, ``prediction_score`` (out of sample) and
+        ``target``.
+    seed
+        Of the random rows drawn where the reference has too few batches of its own.
+    """
+    columns = case.columns
+    kinds: dict[str, Kind] = dict.fromkeys(columns.numeric, "numeric")
+    kinds.update((name, "categorical") for name in columns.categorical)
+    roles: dict[str, Role] = dict.fromkeys(kinds, "feature")
+    for name, kind in PREDICTION_COLUMNS.items():
+        if name in rows.columns:
+            kinds[name], roles[name] = kind, "prediction"
+    if "target" in rows.columns:
+        kinds["target"], roles["target"] = "categorical", "target"
+    lacking = [name for name in (*kinds, "batch_id") if name not in rows.columns]
+    if lacking or rows.is_empty():
+        found = f"none of {', '.join(lacking)}" if lacking else "no rows"
+        raise DriftError(f"expected the rows a model was trained on, found {found}")
+    rows = rows.sort("batch_id", maintain_order=True)
+    chunks = _chunks(rows["batch_id"], batch_rows=case.batch.rows, seed=seed)
+    profiles: dict[str, ColumnProfile] = {}
+    amounts: dict[tuple[str, str], Floats] = {}
+    for name, kind in kinds.items():
+        profiles[name] = column_profile(rows[name], kind=kind)
+        if chunks.places.size:
+            parts = slice_profiles(rows[name].gather(chunks.places), chunks.offsets, kind=kind)
+            by_method = null_amounts(profiles[name], parts)
+            amounts.update(((name, method), _rounded(values)) for method, values in by_method.items())
+    basis = Basis(chunks.origin, chunks.rows, amounts, chunks.note)
+    return Reference(Profile(profiles), roles, basis, BATCHES_PER_DAY[case.batch.period])
+
+
+@dataclass(frozen=True)
+class _Chunks:
+    """Rows of the chunks, one after another, and where each begins."""
+
+    origin: Literal["batches", "random_rows", "none"]
+    rows: int
+    places: Integers
+    offsets: Sequence[int]
+    note: str | None = None
+
+
+def _chunks(batch_ids: pl.Series, *, batch_rows: int | None, seed: int) -> _Chunks:
+    """The reference's own batches where there are enough, otherwise random rows."""
+    total = batch_ids.len()
+    sizes = batch_ids.rle().struct.field("len").to_numpy().astype(np.int64)
+    starts = np.cumsum(sizes) - sizes
+    random = np.random.default_rng(seed)
+    usable = np.flatnonzero((sizes >= FEWEST_ROWS) & (sizes * LARGEST_SHARE <= total))
+    if usable.size >= FEWEST_CHUNKS:
+        if usable.size > MOST_CHUNKS:
+            usable = np.sort(random.choice(usable, size=MOST_CHUNKS, replace=False))
+        places = np.concatenate([np.arange(starts[each], starts[each] + sizes[each]) for each in usable])
+        return _Chunks("batches", int(np.median(sizes[usable])), places, _offsets(sizes[usable]))
+    rows = batch_rows or int(np.median(sizes[sizes >= FEWEST_ROWS])) if (sizes >= FEWEST_ROWS).any() else FEWEST_ROWS
+    rows = max(min(rows, total // LARGEST_SHARE), 0)
+    if rows < FEWEST_ROWS:
+        needed = FEWEST_ROWS * LARGEST_SHARE
+        note = f"the reference has {total} rows; to learn what chance does to a batch at least {needed} are needed"
+        return _Chunks("none", 0, np.empty(0, dtype=np.int64), [0], note)
+    places = np.concatenate([random.choice(total, size=rows, replace=False) for _ in range(MOST_CHUNKS)])
+    note = f"the reference has fewer than {FEWEST_CHUNKS} batches: random rows of it stand in, days may differ more"
+    return _Chunks("random_rows", rows, places, _offsets(np.full(MOST_CHUNKS, rows)), note)
+
+
+def _offsets(sizes: Integers) -> list[int]:
+    return [0, *np.cumsum(sizes).tolist()]
+
+
+def _rounded(values: Floats) -> Floats:
+    """To the digits a record keeps, so that a stored reference judges exactly like a fresh one."""
+    return np.array([float(f"{value:.12g}") for value in values])
