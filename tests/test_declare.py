@@ -51,6 +51,12 @@ def declared(settings: Settings, file: Path, **given: object) -> Declaration:
     return declare_use_case(file, **{"target": "churn", **given}, settings=settings)  # type: ignore[arg-type]
 
 
+def written(settings: Settings, file: Path, **given: object) -> Declaration:
+    declaration = declared(settings, file, **given)
+    write_declaration(declaration, file, settings=settings)
+    return declaration
+
+
 def roles_of(column: list[object], target: list[str], *, name: str = "x", has_types: bool = False) -> dict[str, object]:
     rng = np.random.default_rng(1)
     table = pl.DataFrame({"y": target, name: column, "other": rng.normal(size=len(target))})
@@ -63,8 +69,7 @@ COIN = [str(bit) for bit in np.random.default_rng(3).integers(0, 2, ROWS)]
 
 
 def test_roles_are_guessed_and_what_is_left_out_has_its_reason(settings: Settings, tmp_path: Path) -> None:
-    declaration = declared(settings, a_file(tmp_path, customers()))
-    write_declaration(declaration, settings=settings)
+    written(settings, a_file(tmp_path, customers()))
     case = load_use_case("customers_2026", settings=settings)
     assert case.columns.numeric == ("age", "charges")
     assert case.columns.categorical == ("plan",)
@@ -86,7 +91,7 @@ def test_every_guess_is_told_in_a_note(settings: Settings, tmp_path: Path) -> No
 
 
 def test_what_is_declared_can_be_ingested(settings: Settings, tmp_path: Path) -> None:
-    write_declaration(declared(settings, a_file(tmp_path, customers())), settings=settings)
+    written(settings, a_file(tmp_path, customers()))
     case = load_use_case("customers_2026", settings=settings)
     index = ingest(case, settings, as_of=date(2026, 6, 30))
     assert (index["rows"].sum(), index["quarantined"].sum()) == (ROWS, 0)
@@ -108,7 +113,7 @@ def test_any_separator_and_encoding_is_read_as_it_is(
     content = text.encode(encoding)
     file = tmp_path / name
     file.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
-    write_declaration(declared(settings, file), settings=settings)
+    written(settings, file)
     table = load_table(load_use_case("a", settings=settings), settings)
     assert table.shape == customers().shape
     assert "für Profis" in table["plan"].to_list()
@@ -116,8 +121,7 @@ def test_any_separator_and_encoding_is_read_as_it_is(
 
 def test_a_file_without_header_gets_numbered_columns(settings: Settings, tmp_path: Path) -> None:
     file = a_file(tmp_path, customers(), include_header=False)
-    declaration = declared(settings, file, target="column_9")
-    write_declaration(declaration, settings=settings)
+    declaration = written(settings, file, target="column_9")
     case = load_use_case("customers_2026", settings=settings)
     assert case.columns.numeric == ("column_2", "column_3")
     assert load_table(case, settings).height == ROWS
@@ -140,7 +144,7 @@ def test_parquet_keeps_its_types(settings: Settings, tmp_path: Path) -> None:
         code=pl.col("age").cast(pl.String), seen=pl.lit(datetime(2026, 1, 1)) + pl.duration(hours=pl.col("age"))
     )
     table.write_parquet(tmp_path / "typed.parquet")
-    write_declaration(declared(settings, tmp_path / "typed.parquet"), settings=settings)
+    written(settings, tmp_path / "typed.parquet")
     columns = load_use_case("typed", settings=settings).columns
     assert columns.numeric == ("age", "charges")
     assert columns.categorical == ("plan", "code")
@@ -151,7 +155,7 @@ def test_names_that_yaml_would_read_otherwise_survive(settings: Settings, tmp_pa
     table = customers().select(
         pl.col("age").alias("no"), pl.col("charges").alias("a: b #c"), pl.col("churn").alias("y")
     )
-    write_declaration(declared(settings, a_file(tmp_path, table), target="y"), settings=settings)
+    written(settings, a_file(tmp_path, table), target="y")
     columns = load_use_case("customers_2026", settings=settings).columns
     assert (columns.numeric, columns.target) == (("no", "a: b #c"), "y")
 
@@ -160,16 +164,14 @@ def test_long_lists_are_wrapped_between_names_and_read_back_unchanged(settings: 
     names = [f"Total Length  of Packet {place}" for place in range(30)]
     rng = np.random.default_rng(5)
     table = pl.DataFrame({name: rng.normal(size=ROWS) for name in names}).with_columns(churn=pl.Series(COIN))
-    declaration = declared(settings, a_file(tmp_path, table))
-    write_declaration(declaration, settings=settings)
+    declaration = written(settings, a_file(tmp_path, table))
     assert load_use_case("customers_2026", settings=settings).columns.numeric == tuple(names)
     assert max(len(line) for line in declaration.text.splitlines()) <= 120
 
 
 def test_a_mark_for_missing_does_not_turn_numbers_into_text(settings: Settings, tmp_path: Path) -> None:
     table = customers().with_columns(age=pl.when(pl.col("age") < 25).then(pl.lit("?")).otherwise(pl.col("age")))
-    declaration = declared(settings, a_file(tmp_path, table))
-    write_declaration(declaration, settings=settings)
+    declaration = written(settings, a_file(tmp_path, table))
     case = load_use_case("customers_2026", settings=settings)
     assert "age" in case.columns.numeric
     assert "?" not in load_table(case, settings)["age"].to_list()
@@ -238,7 +240,7 @@ def timed(count: int, step: timedelta, form: str) -> pl.DataFrame:
 
 def test_a_time_column_makes_days_and_the_stream_starts_at_sixty_percent(settings: Settings, tmp_path: Path) -> None:
     file = a_file(tmp_path, timed(1000, timedelta(hours=1), "%Y-%m-%d %H:%M:%S"))
-    write_declaration(declared(settings, file, time="at"), settings=settings)
+    written(settings, file, time="at")
     case = load_use_case("customers_2026", settings=settings)
     assert (case.batch.period, case.source.stream_start) == ("day", date(2026, 3, 26))  # type: ignore[union-attr]
 
@@ -288,18 +290,19 @@ def test_the_name_must_be_usable_and_new(settings: Settings, tmp_path: Path) -> 
     file = a_file(tmp_path, customers())
     with pytest.raises(ConfigError, match="expected small letters"):
         declared(settings, file, name="My-Case")
-    write_declaration(declared(settings, file, name="mine"), settings=settings)
+    written(settings, file, name="mine")
     with pytest.raises(ConfigError, match="'mine' exists already"):
         declared(settings, file, name="mine")
 
 
 def test_a_raw_file_of_other_content_is_never_overwritten(settings: Settings, tmp_path: Path) -> None:
-    declaration = declared(settings, a_file(tmp_path, customers()))
-    raw = settings.raw_folder(declaration.name) / declaration.file.name
+    file = a_file(tmp_path, customers())
+    declaration = declared(settings, file)
+    raw = settings.raw_folder(declaration.name) / file.name
     raw.parent.mkdir(parents=True)
     raw.write_text("mine")
     with pytest.raises(StateError, match="other content"):
-        write_declaration(declaration, settings=settings)
+        write_declaration(declaration, file, settings=settings)
     assert raw.read_text() == "mine"
     assert not (raw.parents[1] / "usecase.yaml").exists()
 
@@ -322,7 +325,7 @@ REAL = {
 def test_every_real_table_with_a_classification_target_is_declared_and_loads(name: str, settings: Settings) -> None:
     target, expected = REAL[name]
     declaration = declare_use_case(SHARED / name, target=target, settings=settings)
-    write_declaration(declaration, settings=settings)
+    write_declaration(declaration, SHARED / name, settings=settings)
     case = load_use_case(declaration.name, settings=settings)
     columns = case.columns
     assert (columns.positive_class, len(columns.numeric), len(columns.categorical)) == expected

@@ -31,12 +31,11 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 @dataclass(frozen=True)
 class Declaration:
-    """A declared use case: its ``usecase.yaml`` as ``text``, the ``file`` it is about, and notes for a person."""
+    """A declared use case: its ``usecase.yaml`` as ``text``, and notes on what was guessed for a person to read."""
 
     name: str
     text: str
     notes: tuple[str, ...]
-    file: Path
 
 
 def declare_use_case(
@@ -85,11 +84,11 @@ def declare_use_case(
     parse(UseCase, {"name": chosen, **yaml.safe_load(text)}, source=f"data/{chosen}/usecase.yaml")
     notes = [*_form_notes(form), task.note, *_target_notes(table[target]), *_id_notes(table, id), *roles.notes]
     notes += _left_out_notes(roles.left_out)
-    return Declaration(name=chosen, text=text, notes=(*notes, *stream.notes), file=file)
+    return Declaration(name=chosen, text=text, notes=(*notes, *stream.notes))
 
 
-def write_declaration(declaration: Declaration, *, settings: Settings) -> Path:
-    """Copy the file to the use case's raw folder and write its ``usecase.yaml``; the path of the latter.
+def write_declaration(declaration: Declaration, file: Path, *, settings: Settings) -> Path:
+    """Copy the declared file to the use case's raw folder and write its ``usecase.yaml``; the path of the latter.
 
     Raises
     ------
@@ -100,14 +99,14 @@ def write_declaration(declaration: Declaration, *, settings: Settings) -> Path:
     """
     folder = settings.data_folder(declaration.name)
     _check_new(declaration.name, settings)
-    raw = settings.raw_folder(declaration.name) / declaration.file.name
-    if raw.exists() and sha256_file(raw) != sha256_file(declaration.file):
+    raw = settings.raw_folder(declaration.name) / file.name
+    if raw.exists() and sha256_file(raw) != sha256_file(file):
         raise StateError(
             f"{raw.name} lies in data/{declaration.name}/raw with other content; remove it or choose another name"
         )
     if not raw.exists():
         with writing(raw) as beside:
-            shutil.copyfile(declaration.file, beside)
+            shutil.copyfile(file, beside)
     return write_text(folder / "usecase.yaml", declaration.text)
 
 
