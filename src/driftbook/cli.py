@@ -1,0 +1,101 @@
+"""``driftbook …``: the commands a person types.
+
+Errors of ours end in one readable message and exit code 1; a traceback means a fault in driftbook itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from driftbook.errors import DriftbookError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+UseCaseOption = Annotated[str, typer.Option("--use-case", "-u", help="Folder under data/ with a usecase.yaml.")]
+ScenarioOption = Annotated[str, typer.Option(help="Another scenario than the declared one: a variant of its own.")]
+
+
+@app.callback()
+def configure(verbose: Annotated[bool, typer.Option(help="Also show what happens inside.")] = False) -> None:
+    """Keeps machine-learning models honest in production."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s")
+
+
+@app.command()
+def build(
+    use_case: UseCaseOption = "churn",
+    scenario: ScenarioOption = "declared",
+    as_of: Annotated[str | None, typer.Option(help="Day of the report; default: the last day of the source.")] = None,
+    force: Annotated[bool, typer.Option(help="Run every task, also those that are up to date.")] = False,
+) -> None:
+    """Bring the report of a use case up to date (what ``ploomber build`` does, and nothing if nothing changed)."""
+    from driftbook.config import Settings
+    from driftbook.workflow.build import build as run_build
+
+    outcome = run_build(use_case, scenario=scenario, as_of=as_of, force=force, settings=Settings.find())
+    if not outcome.ran:
+        typer.echo("up to date\n\n" + "\n".join(outcome.summary["verdict"]))
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="A CSV (also gzipped) or Parquet file.")],
+    target: Annotated[str, typer.Option(help="Column to predict.")],
+    time: Annotated[str | None, typer.Option(help="Column with the time of the event.")] = None,
+    id: Annotated[str | None, typer.Option(help="Column that identifies a row.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the use case; default: from the file's name.")] = None,
+) -> None:
+    """Write a usecase.yaml for a table of your own, saying what was guessed."""
+    from driftbook.config import Settings
+    from driftbook.data.declare import declare_use_case, write_declaration
+
+    settings = Settings.find()
+    declaration = declare_use_case(file, target=target, time=time, id=id, name=name, settings=settings)
+    path = write_declaration(declaration, file, settings=settings)
+    typer.echo("\n".join(f"- {note}" for note in declaration.notes))
+    typer.echo(f"\nwrote {path.relative_to(settings.root)}; look it over, then: driftbook build --use-case {declaration.name}")
+
+
+@app.command("list")
+def list_names() -> None:
+    """Use cases, scenarios, policies and drift methods there are."""
+    from driftbook.config import Settings, policy_names, use_case_names
+    from driftbook.data.scenarios import SCENARIOS
+    from driftbook.drift.methods import METHODS
+
+    for title, names in (
+        ("use cases", use_case_names(Settings.find())),
+        ("scenarios", sorted(SCENARIOS)),
+        ("policies", policy_names()),
+        ("drift methods", sorted(METHODS)),
+    ):
+        typer.echo(f"{title}: {', '.join(names)}")
+
+
+@app.command()
+def reset(
+    use_case: UseCaseOption,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget what was generated for a use case (batches, models, decisions); raw files and reports stay."""
+    from driftbook.config import Settings
+    from driftbook.workflow.reset import reset as forget
+
+    if not yes:
+        typer.confirm(f"Forget all batches, models and decisions of {use_case!r}?", abort=True)
+    forget(use_case, settings=Settings.find())
+    typer.echo(f"forgot {use_case}")
+
+
+def main() -> None:
+    """Entry point: our own errors become one message and exit code 1."""
+    try:
+        app()
+    except DriftbookError as error:
+        typer.echo(f"driftbook: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,182 @@
+"""Small tables for people, made from records and frames: what the notebooks show beside their one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from driftbook.config import Settings, UseCase
+from driftbook.data.batches import load_batches
+from driftbook.decisions import Decision
+from driftbook.decisions.promotion import PromotionEvidence, daily_comparison
+from driftbook.timeline.evidence import Reign
+from driftbook.timeline.models import load_versions
+from driftbook.timeline.performance import onset
+from driftbook.timeline.run import Run
+from driftbook.timeline.scoring import ensure_predictions
+from driftbook.timeline.walk import Entry, Story
+
+METRICS = ("accuracy", "roc_auc", "f1", "precision", "recall", "log_loss", "brier")
+REFERENCE_ROWS = 20_000
+
+
+def onset_marks(run: Run) -> list[tuple[date, str]]:
+    """The day an injected scenario sets in, to be marked in figures; empty for real drift."""
+    day = onset(run)
+    return [(day, f"{run.case.scenario.name} sets in")] if day and day <= run.as_of else []
+
+
+def training_facts(training: dict[str, Any] | None) -> pl.DataFrame:
+    """What a version was trained on: fact and value."""
+    if training is None:
+        return pl.DataFrame(schema={"fact": pl.String, "value": pl.String})
+    facts = {
+        "rows": f"{training['rows']:,} ({training['train_rows']:,} to learn, {training['test_rows']:,} to test)",
+        "events": f"{training['trained_from'][:10]} to {training['trained_until'][:10]}",
+        "window": training["window"].replace("_", " "),
+        "features": f"{len(training['features'])}",
+        "classes": ", ".join(training["classes"][:8]) + (" …" if len(training["classes"]) > 8 else ""),
+        "trials": f"{len(training['trials'])}, {training['rounds']} rounds in the chosen one",
+        "digest of the rows": training["data_sha256"][:16],
+    }
+    return pl.DataFrame({"fact": list(facts), "value": list(facts.values())})
+
+
+def compare_with_baselines(training: dict[str, Any], case: UseCase, settings: Settings) -> pl.DataFrame:
+    """One row per model on the same held-out rows, the champion first, intervals for its accuracy and ROC AUC."""
+    rows = [_model_row("champion", training["metrics"])]
+    rows += [_model_row(name.replace("_", " "), metrics) for name, metrics in training["baselines"].items()]
+    if case.source.kind == "simulate":
+        from driftbook.data.simulate import best_accuracy
+
+        day = date.fromisoformat(training["trained_until"][:10])
+        rows.append({"model": "best possible (truth)", "accuracy": f"{best_accuracy(case, day):.1%}"})
+    return pl.DataFrame(rows, schema=dict.fromkeys(("model", *METRICS), pl.String))
+
+
+def challenger_against_champion(result: dict[str, Any]) -> pl.DataFrame:
+    """Metrics of a trained challenger and of the champion, each on its own held-out rows."""
+    schema = dict.fromkeys(("model", *METRICS), pl.String)
+    if result["training"] is None:
+        return pl.DataFrame(schema=schema)
+    challenger, champion = result["training"]["metrics"], result["champion"]
+    return pl.DataFrame([_model_row("challenger", challenger), _model_row("champion", champion)], schema=schema)
+
+
+def performance_table(performance: pl.DataFrame, version: int) -> pl.DataFrame:
+    """Realised metrics of the latest labelled batches, one row a batch."""
+    mine = performance.filter((pl.col("version") == version) & (pl.col("kind") == "realised"))
+    latest = mine["batch_id"].unique().sort().tail(7)
+    rows = mine.filter(pl.col("batch_id").is_in(latest.to_list()) & pl.col("metric").is_in(METRICS))
+    if rows.is_empty():
+        return pl.DataFrame(schema=dict.fromkeys(("batch_id", "rows", *METRICS), pl.String))
+    wide = rows.pivot("metric", index=["batch_id", "rows"], values="value").sort("batch_id")
+    return wide.select("batch_id", "rows", *[name for name in METRICS if name in wide.columns])
+
+
+def drifted_rows(table: pl.DataFrame) -> pl.DataFrame:
+    """The newest batch's rows of the long table, drifted and strongest first."""
+    newest = table.filter(pl.col("batch_id") == pl.col("batch_id").max())
+    columns = ("column", "role", "method", "statistic", "threshold", "drift_score", "band", "note")
+    return newest.sort("drifted", "drift_score", descending=True, nulls_last=True).select(columns).head(12)
+
+
+def reference_and_current(run: Run, reign: Reign) -> tuple[str, pl.DataFrame, pl.DataFrame]:
+    """The feature that moved most in the newest batch, rows of the reference (a bounded sample) and of that batch."""
+    features = reign.table.filter((pl.col("role") == "feature") & (pl.col("batch_id") == pl.col("batch_id").max()))
+    order = [pl.col("drifted"), pl.col("statistic") / pl.col("threshold")]
+    ranked = features.sort(order, descending=True, nulls_last=True)
+    training = reign.version.training
+    until = date.fromisoformat(training["trained_until"][:10])
+    since = date.fromisoformat(training["trained_from"][:10])
+    reference = load_batches(run.case, run.settings, as_of=until, since=since)
+    if reference.height > REFERENCE_ROWS:
+        reference = reference.sample(REFERENCE_ROWS, seed=run.case.seed)
+    stream = load_batches(run.case, run.settings, as_of=run.as_of, part="stream")
+    current = stream.filter(pl.col("batch_id") == pl.col("batch_id").max())
+    return ranked["column"][0], reference, current
+
+
+def changes_table(entries: Sequence[Entry]) -> pl.DataFrame:
+    """What changed on which day, and why."""
+    rows = [
+        {"day": entry["day"], "action": change["action"], "version": change["version"], "reason": change["reason"]}
+        for entry in entries
+        for change in entry["changes"]
+    ]
+    return pl.DataFrame(rows, schema={"day": pl.String, "action": pl.String, "version": pl.Int64, "reason": pl.String})
+
+
+@dataclass(frozen=True)
+class Duel:
+    """The latest comparison of two versions: its days, its confidence sequence, its decision."""
+
+    title: str
+    action: str
+    reasons: tuple[str, ...]
+    days: pl.DataFrame
+    sequence: pl.DataFrame
+    verdicts: pl.DataFrame
+    record: dict[str, Any]
+
+
+def last_comparison(run: Run, story: Story) -> Duel:
+    """The newest comparison of the story (empty if there was none), and the drift under who is in office now."""
+    compared = [entry for entry in story.entries if entry["decision"]["kind"] == "promotion"]
+    verdicts = _verdicts_in_office(run, story)
+    if not compared:
+        last = story.entries[-1]
+        reasons = ("There is no challenger to compare.",)
+        return Duel("No comparison", "not_needed", reasons, pl.DataFrame(), pl.DataFrame(), verdicts, _record(last))
+    entry = compared[-1]
+    decision = Decision(entry["decision"]["action"], tuple(entry["decision"]["reasons"]), entry["decision"]["evidence"])
+    evidence = PromotionEvidence.from_json(decision.evidence["given"])
+    frame = daily_comparison(evidence, run.policy.promotion)
+    return Duel(
+        title=f"Version {evidence.challenger} against version {evidence.champion}, decided for {entry['day']}",
+        action=decision.action,
+        reasons=decision.reasons,
+        days=pl.DataFrame([_day(day) for day in evidence.days]),
+        sequence=frame.select("batch_id", mean="mean_difference", low="low", high="high"),
+        verdicts=verdicts,
+        record=_record(entry),
+    )
+
+
+def _verdicts_in_office(run: Run, story: Story) -> pl.DataFrame:
+    champion = story.office["champion"]
+    assert champion is not None
+    served = [entry["day"] for entry in story.entries if entry["during"]["champion"] == champion]
+    since = date.fromisoformat(served[0]) if served else run.as_of
+    version = load_versions(run)[champion]
+    ensure_predictions(run, version)
+    return Reign.of(run, version, since=since).verdicts
+
+
+def _record(entry: Entry) -> dict[str, Any]:
+    return {"schema": 1, **entry}
+
+
+def _day(day: Any) -> dict[str, Any]:
+    return {
+        "batch_id": day.batch_id,
+        "rows": day.rows,
+        "champion_correct": day.champion_correct,
+        "challenger_correct": day.challenger_correct,
+    }
+
+
+def _model_row(name: str, metrics: dict[str, Any]) -> dict[str, str]:
+    row = {"model": name}
+    for metric in METRICS:
+        if (estimate := metrics.get(metric)) and estimate["value"] is not None:
+            share = metric not in ("log_loss", "brier", "roc_auc")
+            show = (lambda value: f"{value:.1%}") if share else (lambda value: f"{value:.3f}")
+            row[metric] = show(estimate["value"])
+            if name in ("champion", "challenger") and metric in ("accuracy", "roc_auc"):
+                row[metric] += f" ({show(estimate['low'])} to {show(estimate['high'])})"
+    return row

@@ -1,0 +1,162 @@
+"""Model versions: trained once for what they are trained on, numbered in order, kept for ever.
+
+A version is a folder ``v<number>`` that holds the bundle, the drift reference and ``training.json``. Its key
+is a digest of everything that determines it (rows, declared columns and settings, seed, code of training), so
+that a repeated build finds its model instead of training it again, and a killed build leaves no half model.
+The folder is the truth; MLflow's registry is a mirror of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from driftbook.data.batches import first_stream_day, labelled_rows
+from driftbook.drift.engine import Reference, build_reference
+from driftbook.errors import ModelError
+from driftbook.model.bundle import Bundle
+from driftbook.model.training import train
+from driftbook.storage import canonical_json, load_json, sha256_text, writing, write_json
+from driftbook.timeline.run import Run
+from driftbook.timeline.window import choose_window
+
+PACKAGE = Path(__file__).parents[1]
+TRAINING_CODE = ("model/features.py", "model/training.py", "model/bundle.py", "drift/reference.py", "drift/profile.py")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One trained model with its reference and its training record."""
+
+    number: int
+    folder: Path
+
+    @cached_property
+    def training(self) -> dict[str, Any]:
+        """The training record: metrics, gate, lineage."""
+        record: dict[str, Any] = load_json(self.folder / "training.json")
+        return record
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """The model, ready to score."""
+        return Bundle.load(self.folder)
+
+    @cached_property
+    def reference(self) -> Reference:
+        """What the model's inputs and scores looked like in training."""
+        return Reference.load(self.folder)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the model met its gate."""
+        return bool(self.training["gate"]["passed"])
+
+    @property
+    def trained_until(self) -> str:
+        """Last event time the model has seen, ISO."""
+        return str(self.training["trained_until"])
+
+
+def load_versions(run: Run) -> dict[int, Version]:
+    """All versions of the use case by number."""
+    found = {}
+    for folder in run.model_folders:
+        for path in folder.glob("v*"):
+            if re.fullmatch(r"v\d+", path.name):
+                found[int(path.name[1:])] = Version(int(path.name[1:]), path)
+    return dict(sorted(found.items()))
+
+
+def champion_version(run: Run) -> Version:
+    """The first champion: trained on the history, as of the day the stream begins."""
+    return ensure_model(run, cutoff=first_stream_day(run.case, run.settings), history_only=True)
+
+
+def ensure_model(
+    run: Run, *, cutoff: date, history_only: bool = False, drift_since: date | None = None
+) -> Version:
+    """The model trained on what was known at the end of ``cutoff``; trained now unless it exists.
+
+    Parameters
+    ----------
+    cutoff
+        A challenger is trained on all rows labelled by the end of this day; the first champion
+        (``history_only``) on the history before it.
+    drift_since
+        First day of the drift that called for it: the training window (all rows, or those since then) is
+        chosen by time-aware validation.
+    """
+    rows = _training_rows(run, cutoff=cutoff, history_only=history_only)
+    key = _key(run, rows, cutoff=cutoff, drift_since=drift_since)
+    versions = load_versions(run)
+    for version in versions.values():
+        if version.training["key"] == key:
+            return version
+    window = "all"
+    if drift_since is not None:
+        window, rows = choose_window(run.case, rows, since=drift_since, seed=run.case.seed)
+    training = train(run.case, rows, seed=run.case.seed, refit=not history_only)
+    reference = build_reference(
+        rows.join(training.scores.select("row_id", "prediction", "prediction_score"), on="row_id", how="left"),
+        case=run.case,
+        seed=run.case.seed,
+    )
+    number = max(versions, default=0) + 1
+    record = {"version": number, "key": key, "cutoff": cutoff, "window": window, "drift_since": drift_since}
+    folder = run.model_folders[-1] / f"v{number}"
+    with writing(folder) as beside:
+        beside.mkdir()
+        training.bundle.save(beside)
+        reference.save(beside)
+        write_json(beside / "training.json", {**training.report, **record, "data_sha256": _digest(rows)})
+    return Version(number, folder)
+
+
+def _training_rows(run: Run, *, cutoff: date, history_only: bool) -> pl.DataFrame:
+    if history_only:
+        history = labelled_rows(run.case, run.settings, as_of=run.as_of)
+        rows = history.filter(pl.col("event_time").dt.date() < cutoff)
+        what = f"history before {cutoff}"
+    else:
+        rows = labelled_rows(run.case, run.settings, as_of=cutoff)
+        what = f"rows labelled by {cutoff}"
+    if rows.is_empty():
+        raise ModelError(f"{run.case.name}: no {what} to train on; check the source and label_delay_days")
+    return rows
+
+
+def _key(run: Run, rows: pl.DataFrame, *, cutoff: date, drift_since: date | None) -> str:
+    declared = run.case.model_dump(mode="json", include={"columns", "derived", "model", "task", "seed"})
+    code = [sha256_text((PACKAGE / path).read_text(encoding="utf-8")) for path in TRAINING_CODE]
+    return sha256_text(
+        canonical_json(
+            {
+                "case": declared,
+                "code": code,
+                "cutoff": cutoff,
+                "drift_since": drift_since,
+                "rows": _digest(rows),
+            }
+        )
+    )
+
+
+def _digest(rows: pl.DataFrame) -> str:
+    """Digest of a frame's values, the same whatever wrote or read it."""
+    digest = hashlib.sha256()
+    for name in sorted(rows.columns):
+        values = rows[name]
+        digest.update(name.encode())
+        if values.dtype == pl.String:
+            digest.update("\x1f".join(values.fill_null("\x1e").to_list()).encode())
+        else:
+            digest.update(values.cast(pl.Float64 if values.dtype.is_float() else pl.Int64).to_numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,89 @@
+"""Between the walk and what lasts: the journal it starts from, the commit it ends with, the mirror in MLflow.
+
+The commit is one transaction and changes nothing when repeated; a sandbox run never commits.
+"""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+from typing import Any
+
+from driftbook.database import open_database
+from driftbook.deployment import Outcome, commit_story, journal_before, load_office
+from driftbook.errors import ModelError
+from driftbook.timeline.models import Version, champion_version, load_versions
+from driftbook.timeline.run import Run
+from driftbook.timeline.walk import Journal, Story
+
+
+def open_journal(run: Run) -> Journal:
+    """The days that builds of an earlier day judged, taken as they stand, and the deployment's revision."""
+    with open_database(run.settings.database_url) as database:
+        entries = journal_before(database, run.case.name, run.as_of)
+        return Journal(tuple(entries), load_office(database, run.case.name).revision)
+
+
+def champion_in_office(run: Run) -> Version:
+    """The champion at the start of this build: the last one in office, or the first one, trained now.
+
+    Raises
+    ------
+    ModelError
+        If the first champion does not pass its gate: nothing may be deployed then.
+    """
+    given = open_journal(run).entries
+    if given:
+        return load_versions(run)[given[-1]["office"]["champion"]]
+    version = champion_version(run)
+    if not version.passed:
+        reasons = "; ".join(version.training["gate"]["reasons"])
+        raise ModelError(
+            f"no model of {run.case.name} passes its gate, so nothing is deployed: {reasons}. "
+            f"Look at the features, or set model.minimum in data/{run.case.name.partition('-')[0]}/usecase.yaml"
+        )
+    return version
+
+
+def versions_in_office(run: Run) -> list[Version]:
+    """Champion and, if there is one, challenger at the start of this build, in this order."""
+    given = open_journal(run).entries
+    number = given[-1]["office"]["challenger"] if given else None
+    return [champion_in_office(run), *([load_versions(run)[number]] if number is not None else [])]
+
+
+def commit(run: Run, story: Story) -> Outcome | str:
+    """Record the story's new days and put its choices in office, in one transaction; the sandbox only looks."""
+    if run.sandbox:
+        return "sandbox"
+    with open_database(run.settings.database_url) as database:
+        return commit_story(
+            database,
+            run.case.name,
+            as_of=run.as_of,
+            entries=story.new,
+            expected_revision=story.revision,
+            actor=f"build by {getpass.getuser()}",
+            now=datetime.now(UTC),
+        )
+
+
+def mirror(run: Run) -> dict[str, Any]:
+    """Bring MLflow's registry up to the versions and offices of the deployment; the sandbox only looks."""
+    if run.sandbox:
+        return {"mirrored": False}
+    from driftbook.registry import mirror_aliases, register
+
+    versions = {number: version for number, version in load_versions(run).items() if version.passed}
+    for number, version in versions.items():
+        register(run.settings, run.case, number, version.folder, version.training, lineage=lineage(version))
+    with open_database(run.settings.database_url) as database:
+        office = load_office(database, run.case.name)
+    mirror_aliases(run.settings, run.case, office)
+    return {"mirrored": True, "versions": sorted(versions)}
+
+
+def lineage(version: Version) -> dict[str, Any]:
+    """Where a version comes from, as tags."""
+    keys = ("cutoff", "window", "drift_since", "trained_from", "trained_until", "data_sha256", "key")
+    return {key: version.training[key] for key in keys}

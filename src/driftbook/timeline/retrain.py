@@ -1,0 +1,41 @@
+"""Carries out the decision to retrain: a challenger from what was known on the day of the decision."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from driftbook.timeline.models import ensure_model, load_versions
+from driftbook.timeline.run import Run
+
+
+def retrain(run: Run, record: dict[str, Any]) -> dict[str, Any]:
+    """Train the challenger that ``record`` calls for, or say that none is needed.
+
+    Parameters
+    ----------
+    record
+        ``retraining.json``: the day's entry with its decision.
+
+    Returns
+    -------
+    ``status`` (``trained``, ``failed_gate``, ``not_needed``), ``reasons``, and for a trained one ``version``,
+    ``window`` and its ``training`` record.
+    """
+    decision = record["decision"]
+    if decision["action"] != "retrain":
+        return {"status": "not_needed", "reasons": decision["reasons"], "version": None, "training": None}
+    first = decision["evidence"]["given"]["first_alarmed_batch"]
+    version = ensure_model(
+        run,
+        cutoff=date.fromisoformat(record["day"]),
+        drift_since=date.fromisoformat(first[:10]) if first else None,
+    )
+    return {
+        "status": "trained" if version.passed else "failed_gate",
+        "reasons": version.training["gate"]["reasons"],
+        "version": version.number,
+        "window": version.training["window"],
+        "training": version.training,
+        "champion": load_versions(run)[record["during"]["champion"]].training["metrics"],
+    }

@@ -1,0 +1,57 @@
+"""``drift_status.json``: the drift of the newest batch and the decision, under keys that stay as they are.
+
+Written for other programs (a pager, a dashboard, a nightly job); the long table beside it holds all batches.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from driftbook.timeline.evidence import Reign
+from driftbook.timeline.run import Run
+from driftbook.timeline.walk import Story
+
+SHOWN = ("method", "statistic", "p_value", "drift_score", "threshold", "on", "band", "drifted", "note")
+
+
+def drift_status(run: Run, reign: Reign, story: Story) -> dict[str, Any]:
+    """The newest batch's drift by column and the decision it led to.
+
+    Returns
+    -------
+    ``status`` (green, amber, red), ``as_of``, ``batch_id``, ``champion``, ``share_of_drifted_columns``,
+    ``drifted_columns``, ``columns`` (per column its methods), ``prediction_drift``, ``target_drift``,
+    ``alarmed_batches`` and ``first_alarmed_batch`` of the run that still stands, ``decision``.
+    """
+    newest = reign.verdicts.tail(1).to_dicts()[0]
+    table = reign.table.filter(pl.col("batch_id") == newest["batch_id"])
+    alarms = reign.alarm_run(run.as_of)
+    decision = story.entries[-1]["decision"]
+    level = 0 if not alarms else 1 if len(alarms) < run.policy.retraining.alarmed_batches else 2
+    return {
+        "schema": 1,
+        "use_case": run.case.name,
+        "policy": run.policy.name,
+        "as_of": run.as_of,
+        "batch_id": newest["batch_id"],
+        "champion": reign.version.number,
+        "status": ("green", "amber", "red")[level],
+        "share_of_drifted_columns": newest["share"],
+        "drifted_columns": sorted(reign.drifted_features([newest["batch_id"]])),
+        "columns": _by_column(table, "feature"),
+        "prediction_drift": _by_column(table, "prediction"),
+        "target_drift": _by_column(table, "target"),
+        "alarmed_batches": len(alarms),
+        "first_alarmed_batch": alarms[0] if alarms else None,
+        "decision": {"day": story.entries[-1]["day"], "action": decision["action"], "reasons": decision["reasons"]},
+    }
+
+
+def _by_column(table: pl.DataFrame, role: str) -> dict[str, list[dict[str, Any]]]:
+    rows = table.filter(pl.col("role") == role).sort("column", "method")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows.iter_rows(named=True):
+        found.setdefault(row["column"], []).append({key: row[key] for key in SHOWN})
+    return found

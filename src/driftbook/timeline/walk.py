@@ -1,0 +1,223 @@
+"""The day loop: what would have been seen and decided on each day, had the build run that day.
+
+A day's entry holds who was in office, what drifted, the decision of the day (to retrain when there is no
+challenger, to promote when there is one), and who is in office after it. Entries of earlier builds are
+taken as given, the others are made here, from nothing but what was known by the end of their day.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from driftbook.data.batches import batch_index, first_stream_day, load_targets
+from driftbook.decisions import Decision
+from driftbook.decisions.promotion import Contender, PromotionEvidence, compare_models, decide_promotion
+from driftbook.decisions.retraining import RetrainingEvidence, decide_retraining
+from driftbook.timeline.evidence import Reign, retraining_evidence
+from driftbook.timeline.models import Version, champion_version, ensure_model, load_versions
+from driftbook.timeline.run import Run
+from driftbook.timeline.scoring import ensure_predictions
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Office:
+    """Version numbers in office."""
+
+    champion: int
+    challenger: int | None = None
+    previous: int | None = None
+
+    def as_dict(self) -> dict[str, int | None]:
+        """For the journal."""
+        return {"champion": self.champion, "challenger": self.challenger, "previous": self.previous}
+
+
+@dataclass(frozen=True)
+class Journal:
+    """Where a walk starts: the entries of earlier builds, in order, and the deployment's revision."""
+
+    entries: tuple[Entry, ...] = ()
+    revision: int = 0
+
+
+@dataclass(frozen=True)
+class Story:
+    """The entries of all days up to the run's day, in order; ``given`` of them stood before this run."""
+
+    entries: tuple[Entry, ...]
+    given: int
+    revision: int
+
+    @property
+    def new(self) -> tuple[Entry, ...]:
+        """Entries of the days this run judged."""
+        return self.entries[self.given :]
+
+    @property
+    def office(self) -> dict[str, int | None]:
+        """Who is in office after the last day."""
+        office: dict[str, int | None] = self.entries[-1]["office"]
+        return office
+
+
+def walk(run: Run, journal: Journal, *, until_retrain: bool = False) -> Story:
+    """Judge every stream day up to the run's day, in order.
+
+    Parameters
+    ----------
+    journal
+        What earlier builds left (``office.open_journal``).
+    until_retrain
+        Stop on the first day whose decision is to retrain, before anything is trained.
+    """
+    entries = list(journal.entries)
+    judged = {entry["day"] for entry in entries}
+    office = _office_after(run, entries)
+    since = reign_start(run, entries, office.champion)
+    walker = _Walker(run, office, since=since, last_training=_last_training(entries))
+    for day in stream_days(run):
+        if day.isoformat() in judged:
+            continue
+        entry = walker.judge(day, train=not until_retrain)
+        entries.append(entry)
+        if until_retrain and entry["decision"]["action"] == "retrain":
+            break
+    return Story(tuple(entries), given=len(journal.entries), revision=journal.revision)
+
+
+def stream_days(run: Run) -> list[date]:
+    """Days of the stream that have batches, in order."""
+    index = batch_index(run.case, run.settings, as_of=run.as_of).filter(pl.col("part") == "stream")
+    return sorted(set(index["day"].to_list()))
+
+
+def reign_start(run: Run, entries: list[Entry], champion: int) -> date:
+    """The first day the champion in office after ``entries`` serves without a break."""
+    start: date | None = None
+    for entry in reversed(entries):
+        if entry["during"]["champion"] != champion:
+            break
+        start = date.fromisoformat(entry["day"])
+    if start is None:
+        start = date.fromisoformat(entries[-1]["day"]) + timedelta(days=1) if entries else None
+    return start or first_stream_day(run.case, run.settings)
+
+
+def _office_after(run: Run, entries: list[Entry]) -> Office:
+    if entries:
+        return Office(**entries[-1]["office"])
+    return Office(champion=champion_version(run).number)
+
+
+def _last_training(entries: list[Entry]) -> date | None:
+    days = [entry["day"] for entry in entries if entry["trained"] is not None]
+    return date.fromisoformat(days[-1]) if days else None
+
+
+class _Walker:
+    """Holds what changes from day to day: who is in office, and their reigns (computed once each)."""
+
+    def __init__(self, run: Run, office: Office, *, since: date, last_training: date | None) -> None:
+        self.run = run
+        self.office = office
+        self.last_training = last_training
+        self.since = since
+        self.targets = load_targets(run.case, run.settings, as_of=run.as_of)
+        self.reigns: dict[int, Reign] = {}
+        self.predictions: dict[int, pl.DataFrame] = {}
+
+    def judge(self, day: date, *, train: bool) -> Entry:
+        before, reign = self.office, self.reign(self.office.champion, day)
+        trained: dict[str, Any] | None = None
+        changes: list[dict[str, Any]] = []
+        decision: Decision
+        if before.challenger is None:
+            decision = decide_retraining(self._retraining_evidence(day), self.run.policy.retraining)
+            if decision.action == "retrain" and train:
+                trained, changes = self._train(day, reign)
+        else:
+            decision = decide_promotion(self._promotion_evidence(day), self.run.policy.promotion)
+            changes = self._promote(decision)
+        return {
+            "batch_id": day.isoformat(),
+            "day": day.isoformat(),
+            "during": before.as_dict(),
+            "drift": reign.verdict(day),
+            "decision": {
+                "kind": "retraining" if before.challenger is None else "promotion",
+                "action": decision.action,
+                "reasons": list(decision.reasons),
+                "evidence": decision.evidence,
+            },
+            "trained": trained,
+            "office": self.office.as_dict(),
+            "changes": changes,
+        }
+
+    def reign(self, number: int, day: date) -> Reign:
+        """The reign of a champion; one that began in this walk begins on ``day``."""
+        if number not in self.reigns:
+            since = self.since if not self.reigns else day
+            self.reigns[number] = Reign.of(self.run, self._version(number), since=since)
+        return self.reigns[number]
+
+    def _version(self, number: int) -> Version:
+        return load_versions(self.run)[number]
+
+    def _retraining_evidence(self, day: date) -> RetrainingEvidence:
+        champion = self._contender(self.office.champion)
+        known = self.targets.filter(pl.col("known_time").dt.date() <= day).select("row_id", "target")
+        return retraining_evidence(
+            self.reign(champion.version, day),
+            labelled=champion.predictions.join(known, on="row_id"),
+            day=day,
+            last_training=self.last_training,
+        )
+
+    def _promotion_evidence(self, day: date) -> PromotionEvidence:
+        assert self.office.challenger is not None
+        challenger = self._version(self.office.challenger)
+        return compare_models(
+            self._contender(self.office.champion),
+            self._contender(challenger.number),
+            self.targets.filter(pl.col("known_time").dt.date() <= day),
+            trained_until=datetime.fromisoformat(challenger.trained_until),
+        )
+
+    def _contender(self, number: int) -> Contender:
+        version = self._version(number)
+        if number not in self.predictions:
+            self.predictions[number] = ensure_predictions(self.run, version)
+        return Contender(number, version.bundle.classes, self.predictions[number])
+
+    def _train(self, day: date, reign: Reign) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        version = ensure_model(self.run, cutoff=day, drift_since=reign.drift_since(day))
+        self.last_training = day
+        trained = {"version": version.number, "passed": version.passed, "reasons": version.training["gate"]["reasons"]}
+        if not version.passed:
+            return trained, []
+        self.office = replace(self.office, challenger=version.number)
+        return trained, [_change("challenge", version.number, "passed its gate")]
+
+    def _promote(self, decision: Decision) -> list[dict[str, Any]]:
+        champion, challenger = self.office.champion, self.office.challenger
+        assert challenger is not None
+        reason = decision.reasons[0]
+        if decision.action == "promote":
+            self.office = Office(champion=challenger, previous=champion)
+            return [_change("promote", challenger, reason)]
+        if decision.action == "keep":
+            self.office = replace(self.office, challenger=None)
+            return [_change("retire", challenger, reason)]
+        return []
+
+
+def _change(action: str, version: int, reason: str) -> dict[str, Any]:
+    return {"action": action, "version": version, "reason": reason}
+

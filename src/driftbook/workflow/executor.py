@@ -1,0 +1,108 @@
+"""What Ploomber calls: our executor, the notebook engine, and the hooks after each task.
+
+``pipeline.yaml`` names :func:`make_executor`, which Ploomber calls before it looks at any task. That is the
+moment to take the workbench's lock and to write the fingerprints the tasks refer to. Each notebook runs in a
+fresh kernel; nothing reaches the disk before it has run to its end, then normalised and whole.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.iorw import LocalHandler, papermill_io
+from ploomber.executors import Serial
+
+from driftbook.config import Settings, load_use_case
+from driftbook.data.scenarios import scenario as find_scenario
+from driftbook.storage import load_json
+from driftbook.workflow.bind import load_sources, parse_day
+from driftbook.workflow.fingerprint import write_fingerprints
+from driftbook.workflow.lock import LOCK_HELD, patient_lock
+from driftbook.workflow.notebook import mask, write_normalised
+
+
+class WholeNotebookEngine(NBClientEngine):  # type: ignore[misc]
+    """Executes a notebook without saving it after each cell: papermill saves it once, at the end."""
+
+    @classmethod
+    def execute_notebook(cls, nb: Any, kernel_name: str, output_path: str | None = None, **options: Any) -> Any:
+        """As papermill's own, without the path to save to meanwhile."""
+        return super().execute_notebook(nb, kernel_name, output_path=None, **options)
+
+
+class NormalisingHandler(LocalHandler):  # type: ignore[misc]
+    """Writes notebooks normalised and atomically, below one workbench."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(self, buf: str, path: str) -> None:
+        """Write a notebook's text."""
+        write_normalised(buf, Path(path), self.root)
+
+
+class NotebookExecutor(Serial):  # type: ignore[misc]
+    """Ploomber's serial executor in this process, with plain progress lines and the verdict at the end."""
+
+    def __init__(self, settings: Settings, report: Path, held: ExitStack) -> None:
+        super().__init__(build_in_subprocess=False)
+        self.settings, self.report, self.held = settings, report, held
+
+    def __call__(self, dag: Any, show_progress: bool) -> Any:  # noqa: ARG002 - Ploomber's signature
+        """Run the outdated tasks, in order."""
+        with self.held:
+            started = time.monotonic()
+            result = super().__call__(dag, False)
+            _say_verdict(self.report, time.monotonic() - started)
+            return result
+
+
+def make_executor(use_case: str, scenario: str, as_of: str) -> NotebookExecutor:
+    """Check the names, take the lock, write the fingerprints; called by Ploomber while it loads the DAG."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    settings = Settings.find()
+    case, day = load_use_case(use_case, scenario=scenario, settings=settings), parse_day(as_of)
+    find_scenario(case.scenario.name)
+    papermill_engines.register(None, WholeNotebookEngine)
+    papermill_io.register(f"{settings.reports_folder}{os.sep}", NormalisingHandler(settings.root))
+    held = ExitStack()
+    if LOCK_HELD not in os.environ:
+        held.enter_context(patient_lock(settings))
+    write_fingerprints(case, settings, as_of=day, notebooks=load_sources(settings))
+    return NotebookExecutor(settings, settings.report_folder(case.name, day), held)
+
+
+def finish(task: Any, product: Any) -> None:
+    """After a task: write its notebook as HTML, say that it is done."""
+    from driftbook.reports.notebook import notebook_html
+
+    notebook_html(Path(str(product["nb"])), Path(str(product["html"])))
+    click.echo(f"  done    {str(task.name).replace('_', ' ')}")
+
+
+def quarantine(task: Any, product: Any) -> None:
+    """After a failure: move the broken notebook aside and forget that the task ever ran."""
+    notebook = Path(str(product["nb"]))
+    failed = notebook.parent / "failed" / notebook.name
+    if notebook.exists():
+        failed.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(notebook, failed)
+    for key in product.to_json_serializable():
+        path = Path(str(product[key]))
+        path.with_name(f".{path.name}.metadata").unlink(missing_ok=True)
+    shown = mask(str(failed), Settings.find().root)
+    click.echo(f"  FAILED  {str(task.name).replace('_', ' ')}; its notebook lies in {shown}", err=True)
+
+
+def _say_verdict(report: Path, seconds: float) -> None:
+    summary = report / "summary.json"
+    if summary.exists():
+        click.echo("\n" + "\n".join(load_json(summary)["verdict"]))
+    click.echo(f"({seconds:.0f} s)")
+

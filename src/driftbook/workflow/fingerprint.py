@@ -1,0 +1,139 @@
+"""What a task depends on beyond its notebook, as one digest per task.
+
+Ploomber compares a notebook's source and parameters, but sees neither edits of imported modules nor changed
+data. So each task's ``params: resources_`` names a small file with the digests of: the modules its notebook
+imports (transitively), the policies if it reads them, the raw input, and the state earlier builds left.
+A task runs again exactly when one of its own digests, its notebook, or a task before it changed.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from driftbook.config import Settings, UseCase
+from driftbook.storage import canonical_json, load_json, sha256_file, sha256_text, write_json
+
+PACKAGE = Path(__file__).parents[1]
+STATE_TASKS = frozenset({"train_champion", "score_batches", "analyse_drift", "retrain_challenger"})
+STATE_TASKS |= {"evaluate_challenger", "write_audit"}
+
+
+def imported_modules(source: str, package: str = "") -> set[str]:
+    """Names of the driftbook modules that a Python source imports, anywhere in it.
+
+    Examples
+    --------
+    >>> sorted(imported_modules("from driftbook.drift.engine import analyse_drift\\nimport polars"))
+    ['driftbook.drift.engine', 'driftbook.drift.engine.analyse_drift']
+    """
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return {name for name in names if name.split(".")[0] == "driftbook"}
+
+
+def notebook_source(path: Path) -> str:
+    """All code of a notebook, as one Python source."""
+    cells = load_json(path)["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+def modules_of(source: str) -> list[Path]:
+    """Files of all driftbook modules that a source imports, transitively, sorted."""
+    pending, seen = _files(imported_modules(source)), set[Path]()
+    while pending:
+        path = pending.pop()
+        if path not in seen:
+            seen.add(path)
+            pending |= _files(_imports_of(path)) - seen
+    return sorted(seen)
+
+
+def code_digest(source: str) -> str:
+    """Digest of the modules a source imports, and of the policies if it reads them."""
+    files = modules_of(source)
+    if any(path.name == "policy.py" for path in files):
+        files += sorted((PACKAGE / "policies").glob("*.yaml"))
+    return sha256_text("\n".join(f"{path.relative_to(PACKAGE)} {sha256_file(path)}" for path in files))
+
+
+def input_digest(case: UseCase, settings: Settings) -> str:
+    """Digest of what the use case declares and of the raw files it reads, cached by size and time of change."""
+    parts = [canonical_json(case.model_dump(mode="json"))]
+    folder = settings.raw_folder(case.name)
+    if case.source.kind == "files" and folder.is_dir():
+        parts += [f"{path.name} {_cached_digest(path, settings)}" for path in sorted(folder.iterdir()) if path.is_file()]
+    return sha256_text("\n".join(parts))
+
+
+def write_fingerprints(case: UseCase, settings: Settings, *, as_of: date, notebooks: dict[str, Path]) -> None:
+    """Write the fingerprint file of every task (only when it changed, so that times of change stay put)."""
+    inputs, state = input_digest(case, settings), state_digest(case, settings, as_of=as_of)
+    for task, notebook in notebooks.items():
+        value: dict[str, Any] = {"code": code_digest(notebook_source(notebook)), "inputs": inputs}
+        if task in STATE_TASKS:
+            value["state"] = state
+        path = fingerprint_path(case, settings, as_of=as_of, task=task)
+        if not path.exists() or load_json(path) != value:
+            write_json(path, value)
+
+
+def fingerprint_path(case: UseCase, settings: Settings, *, as_of: date, task: str) -> Path:
+    """Where the fingerprint of a task lies."""
+    return settings.state_folder / "fingerprints" / case.name / as_of.isoformat() / f"{task}.json"
+
+
+def state_digest(case: UseCase, settings: Settings, *, as_of: date) -> str:
+    """Digest of the days that earlier builds judged: what this build takes as given."""
+    from driftbook.database import open_database
+    from driftbook.deployment import journal_before
+
+    with open_database(settings.database_url) as database:
+        entries = journal_before(database, case.name, as_of)
+    return sha256_text(json.dumps(entries, sort_keys=True, default=str))
+
+
+@cache
+def _imports_of(path: Path) -> frozenset[str]:
+    return frozenset(imported_modules(path.read_text(encoding="utf-8")))
+
+
+def _files(names: frozenset[str] | set[str]) -> set[Path]:
+    """Files behind dotted names; a package brings its ``__init__`` and those of its parents."""
+    files = set()
+    for name in names:
+        folder = PACKAGE
+        for part in name.split(".")[1:]:
+            if (folder / f"{part}.py").is_file():
+                files.add(folder / f"{part}.py")
+                break
+            if not (folder / part).is_dir():
+                break
+            folder = folder / part
+            if (folder / "__init__.py").is_file():
+                files.add(folder / "__init__.py")
+    return files
+
+
+def _cached_digest(path: Path, settings: Settings) -> str:
+    """sha256 of a raw file, remembered under its size and time of change: raw files can be large."""
+    stat = path.stat()
+    mark = f"{path.relative_to(settings.root)} {stat.st_size} {stat.st_mtime_ns}"
+    name = hashlib.sha256(mark.encode()).hexdigest()[:32]
+    cached = settings.state_folder / "fingerprints" / "raw" / name
+    if cached.exists():
+        return cached.read_text(encoding="utf-8")
+    digest = sha256_file(path)
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    cached.write_text(digest, encoding="utf-8")
+    return digest

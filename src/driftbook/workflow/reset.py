@@ -1,0 +1,23 @@
+"""Forget what was generated for a use case, so that it can begin anew; raw files and reports stay."""
+
+from __future__ import annotations
+
+import shutil
+
+from driftbook.config import Settings, load_use_case
+from driftbook.workflow.lock import patient_lock
+
+
+def reset(use_case: str, *, settings: Settings) -> None:
+    """Remove batches, targets, predictions, models, journal and deployment of a use case."""
+    from driftbook.database import open_database
+    from driftbook.deployment import forget
+
+    case = load_use_case(use_case, settings=settings)
+    with patient_lock(settings):
+        for name in ("batches", "targets", "predictions", "quarantine", "ingested"):
+            shutil.rmtree(settings.data_folder(case.name) / name, ignore_errors=True)
+        for kind in ("models", "fingerprints", "builds"):
+            shutil.rmtree(settings.state_folder / kind / case.name, ignore_errors=True)
+        with open_database(settings.database_url) as database:
+            forget(database, case.name)
