@@ -1,0 +1,275 @@
+"""Deployment: the story of a build is told whole, once, by one, and can be read back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stores import KINDS, empty_store
+
+from driftbook.database import Database, open_database
+from driftbook.decisions.alerts import Alert
+from driftbook.deployment import (
+    Office,
+    commit_story,
+    history,
+    journal_before,
+    load_alerts,
+    load_office,
+    save_alerts,
+)
+from driftbook.errors import StateError
+
+NOW = datetime(2026, 7, 1, 6, 30)
+FIRST, SECOND, THIRD = date(2026, 6, 1), date(2026, 6, 2), date(2026, 6, 3)
+PROCESSES = 8
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    with empty_store(request.param, tmp_path) as url, open_database(url) as store:
+        yield store
+
+
+def entry(
+    day: date, *, champion: int, challenger: int | None = None, changes: list[Any] | None = None
+) -> dict[str, Any]:
+    """A day's journal entry; ``changes`` as (action, version)."""
+    told = [
+        {"action": action, "version": version, "reason": f"{action} it", "record_sha256": "f" * 64}
+        for action, version in changes or []
+    ]
+    office = {"champion": champion, "challenger": challenger, "previous": None}
+    return {"batch_id": day.isoformat(), "day": day, "office": office, "changes": told, "share": 0.1 + 0.2}
+
+
+def commit(
+    database: Database, entries: list[dict[str, Any]], *, as_of: date, revision: int, case: str = "churn"
+) -> str:
+    return commit_story(
+        database, case, as_of=as_of, entries=entries, expected_revision=revision, actor="build", now=NOW
+    )
+
+
+def story() -> list[dict[str, Any]]:
+    """Two days: a champion is appointed, then a challenger."""
+    return [
+        entry(FIRST, champion=1, changes=[("appoint", 1)]),
+        entry(SECOND, champion=1, challenger=2, changes=[("challenge", 2)]),
+    ]
+
+
+def test_nobody_is_in_office_before_the_first_build(database: Database) -> None:
+    assert load_office(database, "churn") == Office(None, None, None, revision=0)
+    assert history(database, "churn").height == 0
+    assert journal_before(database, "churn", FIRST) == []
+
+
+def test_a_story_puts_its_last_office_in_force_and_each_change_is_a_revision(database: Database) -> None:
+    assert commit(database, story(), as_of=SECOND, revision=0) == "committed"
+    assert load_office(database, "churn") == Office(champion=1, challenger=2, previous=None, revision=2)
+    assert history(database, "churn").rows() == [
+        (1, NOW, FIRST, "appoint", 1, "build", "appoint it", "f" * 64),
+        (2, NOW, SECOND, "challenge", 2, "build", "challenge it", "f" * 64),
+    ]
+
+
+def test_use_cases_do_not_meet(database: Database) -> None:
+    commit(database, story(), as_of=SECOND, revision=0)
+    assert load_office(database, "bank") == Office()
+    assert commit(database, story(), as_of=SECOND, revision=0, case="bank") == "committed"
+    assert history(database, "bank").height == 2
+
+
+def test_the_journal_gives_entries_of_earlier_builds_in_batch_order(database: Database) -> None:
+    commit(database, story()[::-1], as_of=SECOND, revision=0)
+    assert journal_before(database, "churn", SECOND) == []
+    given = journal_before(database, "churn", THIRD)
+    assert [each["batch_id"] for each in given] == ["2026-06-01", "2026-06-02"]
+    assert given[0]["day"] == "2026-06-01"
+    assert given[0]["share"] == 0.3
+
+
+def test_the_same_story_again_changes_nothing_whatever_the_revision(database: Database) -> None:
+    commit(database, story(), as_of=SECOND, revision=0)
+    assert commit(database, story(), as_of=SECOND, revision=0) == "unchanged"
+    assert commit(database, story(), as_of=SECOND, revision=2) == "unchanged"
+    assert history(database, "churn").height == 2
+
+
+def test_a_build_of_an_earlier_day_writes_nothing(database: Database) -> None:
+    commit(database, story(), as_of=SECOND, revision=0)
+    other = [entry(FIRST, champion=9, changes=[("appoint", 9)])]
+    assert commit(database, other, as_of=FIRST, revision=2) == "historic"
+    assert load_office(database, "churn").champion == 1
+    assert len(journal_before(database, "churn", THIRD)) == 2
+
+
+def test_a_later_build_goes_on_from_the_earlier(database: Database) -> None:
+    commit(database, story(), as_of=SECOND, revision=0)
+    further = [entry(THIRD, champion=2, changes=[("promote", 2)])]
+    assert commit(database, further, as_of=THIRD, revision=2) == "committed"
+    assert load_office(database, "churn") == Office(champion=2, revision=3)
+    assert [each["batch_id"] for each in journal_before(database, "churn", THIRD)] == ["2026-06-01", "2026-06-02"]
+
+
+def test_a_day_without_changes_is_kept_and_moves_no_revision(database: Database) -> None:
+    commit(database, story(), as_of=SECOND, revision=0)
+    assert commit(database, [entry(THIRD, champion=1, challenger=2)], as_of=THIRD, revision=2) == "committed"
+    assert load_office(database, "churn").revision == 2
+    assert len(journal_before(database, "churn", date(2026, 6, 4))) == 3
+
+
+def test_a_build_without_new_batches_changes_nothing(database: Database) -> None:
+    assert commit(database, [], as_of=SECOND, revision=0) == "unchanged"
+    commit(database, story(), as_of=SECOND, revision=0)
+    assert commit(database, [], as_of=THIRD, revision=2) == "unchanged"
+    assert load_office(database, "churn").champion == 1
+
+
+def test_a_story_told_otherwise_keeps_what_both_share_and_withdraws_the_rest(database: Database) -> None:
+    commit(database, story(), as_of=SECOND, revision=0)
+    retold = [story()[0], entry(SECOND, champion=1, challenger=3, changes=[("challenge", 3)])]
+    assert commit(database, retold, as_of=SECOND, revision=2) == "committed"
+    assert load_office(database, "churn") == Office(champion=1, challenger=3, revision=4)
+    changes = history(database, "churn")
+    assert changes["action"].to_list() == ["appoint", "challenge", "withdraw", "challenge"]
+    assert changes["reason"][2] == (
+        "the build as of 2026-06-02 was repeated and decides otherwise; withdrawn: challenge 2 of 2026-06-02"
+    )
+    assert len(journal_before(database, "churn", THIRD)) == 2
+
+
+def test_a_story_that_vanishes_restores_the_office_before_it(database: Database) -> None:
+    commit(database, story(), as_of=SECOND, revision=0)
+    commit(database, [entry(THIRD, champion=2, changes=[("promote", 2)])], as_of=THIRD, revision=2)
+    assert commit(database, [], as_of=THIRD, revision=3) == "committed"
+    assert load_office(database, "churn") == Office(champion=1, challenger=2, revision=4)
+
+
+def test_a_build_that_was_overtaken_is_refused_and_leaves_nothing(database: Database) -> None:
+    commit(database, story(), as_of=SECOND, revision=0)
+    late = [entry(THIRD, champion=2, changes=[("promote", 2)])]
+    with pytest.raises(StateError, match="was at revision 1 when this build began and is at revision 2 now"):
+        commit(database, late, as_of=THIRD, revision=1)
+    assert load_office(database, "churn").champion == 1
+    assert len(journal_before(database, "churn", date(2026, 6, 4))) == 2
+
+
+def test_batches_of_an_earlier_build_are_not_told_again(database: Database) -> None:
+    commit(database, story(), as_of=SECOND, revision=0)
+    with pytest.raises(StateError, match="builds of an earlier day judged 2026-06-01, 2026-06-02 of churn"):
+        commit(database, [*story(), entry(THIRD, champion=1)], as_of=THIRD, revision=2)
+
+
+def test_an_entry_must_be_whole_and_told_once(database: Database) -> None:
+    with pytest.raises(StateError, match="lacks changes, office; found batch_id, day"):
+        commit(database, [{"batch_id": "2026-06-01", "day": FIRST}], as_of=FIRST, revision=0)
+    with pytest.raises(StateError, match="batch 2026-06-01 is told twice"):
+        commit(database, [story()[0], story()[0]], as_of=SECOND, revision=0)
+    assert load_office(database, "churn") == Office()
+
+
+def test_an_entry_changed_behind_our_back_is_found(database: Database) -> None:
+    commit(database, story(), as_of=SECOND, revision=0)
+    with database.transaction() as work:
+        work.execute("UPDATE journal SET entry = replace(entry, '0.3', '0.4') WHERE batch_id = '2026-06-02'")
+    with pytest.raises(StateError, match="journal entry of churn 2026-06-02 was changed"):
+        journal_before(database, "churn", THIRD)
+
+
+WRITER = """
+import json, sys
+from datetime import date, datetime
+from driftbook.database import open_database
+from driftbook.deployment import commit_story, load_office
+from driftbook.errors import StateError
+
+url, name = sys.argv[1:]
+won = []
+with open_database(url) as database:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    while len(won) < 2:
+        revision = load_office(database, "churn").revision
+        version = int(name) * 100 + revision
+        day = f"2026-06-01T{revision:02d}"
+        office = {"champion": version, "challenger": None, "previous": None}
+        change = {"action": "promote", "version": version, "reason": name, "record_sha256": None}
+        entry = {"batch_id": day, "day": "2026-06-01", "office": office, "changes": [change]}
+        as_of = date.fromordinal(740_000 + 10 * revision + int(name))  # so that some contenders are of a later day
+        try:
+            outcome = commit_story(database, "churn", as_of=as_of, entries=[entry], expected_revision=revision,
+                                   actor=name, now=datetime(2026, 7, 1))
+        except StateError:
+            outcome = "overtaken"
+        if outcome == "committed":
+            won.append(revision + 1)
+print(json.dumps(won))
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_many_processes_one_wins_each_revision_and_no_history_is_lost(kind: str, tmp_path: Path) -> None:
+    with empty_store(kind, tmp_path) as url:
+        writers = [
+            subprocess.Popen(
+                [sys.executable, "-c", WRITER, url, str(number)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )
+            for number in range(1, PROCESSES + 1)
+        ]  # fmt: skip
+        for writer in writers:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == "ready\n"
+        for writer in writers:
+            assert writer.stdin is not None
+            writer.stdin.write("go\n")
+            writer.stdin.flush()
+        answers = [writer.communicate() for writer in writers]
+        assert [error for _, error in answers] == [""] * PROCESSES
+        won = [json.loads(answer) for answer, _ in answers]
+        with open_database(url) as database:
+            changes, office = history(database, "churn"), load_office(database, "churn")
+    total = 2 * PROCESSES
+    assert sorted(revision for each in won for revision in each) == list(range(1, total + 1))
+    assert changes["revision"].to_list() == list(range(1, total + 1))
+    assert office == Office(champion=changes["version"][-1], revision=total)
+    for number, revisions in enumerate(won, start=1):
+        assert changes.filter(actor=str(number))["revision"].to_list() == revisions
+
+
+def alert(last_batch: str = "2026-06-02") -> Alert:
+    return Alert(
+        key="churn/drift/2026-06-01", use_case="churn", severity="warning", subject="churn drifts",
+        message="monthly_charges drifts", first_batch="2026-06-01", last_batch=last_batch,
+    )  # fmt: skip
+
+
+def test_an_alert_is_kept_once_and_only_grows(database: Database) -> None:
+    save_alerts(database, [alert()], now=NOW)
+    save_alerts(database, [replace(alert("2026-06-05"), severity="critical")], now=datetime(2026, 7, 9))
+    save_alerts(database, [alert("2026-06-03")], now=datetime(2026, 7, 9))
+    assert load_alerts(database).rows(named=True) == [
+        {
+            "key": "churn/drift/2026-06-01", "use_case": "churn", "severity": "critical", "subject": "churn drifts",
+            "message": "monthly_charges drifts", "first_batch": "2026-06-01", "last_batch": "2026-06-05",
+            "state": "open", "note": None, "at": "2026-07-01T06:30:00",
+        }
+    ]  # fmt: skip
+
+
+def test_alerts_are_listed_by_use_case_and_batch(database: Database) -> None:
+    save_alerts(database, [], now=NOW)
+    earlier = replace(alert(), key="b", first_batch="2026-05-20")
+    save_alerts(database, [alert(), earlier, replace(alert(), key="c", use_case="bank")], now=NOW)
+    assert load_alerts(database)["use_case"].to_list() == ["bank", "churn", "churn"]
+    assert load_alerts(database, "churn")["first_batch"].to_list() == ["2026-05-20", "2026-06-01"]
+    assert load_alerts(database, "telco").height == 0
