@@ -1,0 +1,275 @@
+"""Figures: every one is valid SVG, says in words what it shows, and survives empty and odd input."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+from xml.etree import ElementTree
+
+import polars as pl
+import pytest
+
+from driftbook import figures
+from driftbook.figures.canvas import Canvas, batch_label, round_ticks, shorten
+from driftbook.figures.drift import excess
+from driftbook.figures.panel import Panel, tick_labels
+
+DAYS = [date(2026, 5, 15) + timedelta(days=number) for number in range(6)]
+IDS = [day.isoformat() for day in DAYS]
+EVIL = "<script>alert('&')</script>"
+
+INDEX = pl.DataFrame(
+    {
+        "batch_id": IDS,
+        "day": DAYS,
+        "part": ["history", "history", "stream", "stream", "stream", "stream"],
+        "rows": [100, 110, 90, 100, 95, 105],
+        "quarantined": [0, 0, 7, 0, 0, 0],
+        "targets_known_on": [day + timedelta(days=3) for day in DAYS],
+    }
+)
+FINDINGS = pl.DataFrame(
+    {
+        "batch_id": [IDS[2], IDS[2], IDS[3]],
+        "column": ["age", EVIL, None],
+        "check": ["missing", "missing", "row_count"],
+        "severity": ["warning", "critical", "info"],
+        "message": ["age is missing", EVIL, "more rows"],
+    }
+)
+VERDICTS = pl.DataFrame(
+    {
+        "batch_id": IDS[2:],
+        "top_excess": [0.4, 3.2, None, 900.0],
+        "top_column": ["age", EVIL, None, "age"],
+        "drifted_columns": [0, 2, 0, 3],
+        "alarmed": [False, True, False, True],
+    }
+)
+PERFORMANCE = pl.DataFrame(
+    {
+        "batch_id": [IDS[2], IDS[3]] * 2,
+        "metric": ["accuracy", "accuracy", "roc_auc", "roc_auc"],
+        "value": [0.9, 0.8, None, float("nan")],
+        "low": [0.85, 0.75, None, None],
+        "high": [0.95, 0.85, None, None],
+        "rows": [100, 100, 100, 100],
+    }
+)
+DAILY = pl.DataFrame(
+    {
+        "batch_id": IDS[3:],
+        "rows": [100, 100, 100],
+        "champion": [0.80, 0.81, 0.80],
+        "challenger": [0.84, 0.83, 0.85],
+        "mean_difference": [0.04, 0.03, 0.0366],
+        "low": [-0.2, -0.05, 0.01],
+        "high": [0.3, 0.2, 0.1],
+    }
+)
+ENTRIES = [
+    {"batch_id": IDS[2], "drift": {"alarmed": False}, "office": {"champion": 1, "challenger": None}, "changes": []},
+    {
+        "batch_id": IDS[3],
+        "drift": {"alarmed": True, "top_column": EVIL},
+        "office": {"champion": 1, "challenger": 2},
+        "changes": [{"action": "challenge", "version": 2, "reason": EVIL}],
+    },
+    {
+        "batch_id": IDS[4],
+        "drift": {"alarmed": False},
+        "office": {"champion": 2, "challenger": None},
+        "changes": [{"action": "promote", "version": 2, "reason": "better"}],
+    },
+]
+REPORT: dict[str, Any] = {
+    "classes": ["no", EVIL],
+    "confusion": [[8, 1], [2, 4]],
+    "roc": [[0.0, 0.0], [0.2, 0.7], [1.0, 1.0]],
+    "calibration": [{"predicted": 0.2, "observed": 0.25, "rows": 10}, {"predicted": 0.8, "observed": 0.7, "rows": 5}],
+    "metrics": {"roc_auc": {"value": 0.8, "low": 0.7, "high": 0.9}},
+}
+
+
+def drift_table() -> pl.DataFrame:
+    rows = []
+    for batch_id in IDS[2:]:
+        for column, role, statistic in (
+            ("age", "feature", 0.02),
+            (EVIL, "feature", 0.3),
+            ("prediction_score", "prediction", 0.09),
+            ("target", "target", None),
+        ):
+            rows.append(
+                {
+                    "batch_id": batch_id,
+                    "column": column,
+                    "kind": "numeric",
+                    "role": role,
+                    "method": "psi",
+                    "rows": 100,
+                    "statistic": statistic,
+                    "p_value": None,
+                    "drift_score": statistic,
+                    "threshold": 0.1 if statistic else None,
+                    "on": "statistic",
+                    "band": "cannot_tell" if statistic is None else "drifted" if statistic > 0.1 else "stable",
+                    "drifted": bool(statistic and statistic > 0.1),
+                    "note": None if statistic else "targets are not known yet",
+                }
+            )
+    return pl.DataFrame(rows, schema_overrides={"p_value": pl.Float64}, infer_schema_length=None)
+
+
+def scores() -> pl.DataFrame:
+    return pl.DataFrame({"batch_id": [IDS[2]] * 3 + [IDS[3]] * 3, "prediction_score": [0.1, 0.2, 0.3, 0.5, 0.6, None]})
+
+
+MARKS = [(DAYS[3], EVIL), (IDS[3], "second"), ("2030-01-01", "beyond the end")]
+FULL: dict[str, Callable[[], figures.Figure]] = {
+    "batch_volume": lambda: figures.batch_volume(INDEX, as_of=DAYS[-1], marks=MARKS),
+    "quality_findings": lambda: figures.quality_findings(FINDINGS, INDEX),
+    "reference_vs_current numeric": lambda: figures.reference_vs_current(
+        pl.Series([1.0, 2.0, float("inf"), None, float("nan")]), pl.Series([2.0, 3.0]), column=EVIL
+    ),
+    "reference_vs_current text": lambda: figures.reference_vs_current(
+        pl.Series([EVIL, "b", None]), pl.Series(["b", "new"]), column="contract"
+    ),
+    "score_over_time": lambda: figures.score_over_time(scores(), reference=pl.Series([0.1, 0.4]), marks=MARKS),
+    "model_quality": lambda: figures.model_quality(REPORT),
+    "feature_importance": lambda: figures.feature_importance(
+        [{"feature": EVIL, "contribution": 0.4, "gain": 3.0}, {"feature": "age", "contribution": 0.1, "gain": 1.0}]
+    ),
+    "metric_over_time": lambda: figures.metric_over_time(
+        PERFORMANCE, "accuracy", limit=0.83, onset=DAYS[3], marks=MARKS, estimated=PERFORMANCE
+    ),
+    "drift_heatmap": lambda: figures.drift_heatmap(drift_table(), marks=MARKS),
+    "drift_timeline": lambda: figures.drift_timeline(VERDICTS, marks=MARKS),
+    "drift_bars": lambda: figures.drift_bars(drift_table(), IDS[2]),
+    "comparison": lambda: figures.comparison(DAILY, margin=0.02),
+    "comparison of log loss": lambda: figures.comparison(DAILY, metric="log_loss"),
+    "story": lambda: figures.story(ENTRIES),
+}
+EMPTY: dict[str, Callable[[], figures.Figure]] = {
+    "batch_volume": lambda: figures.batch_volume(INDEX.clear()),
+    "quality_findings": lambda: figures.quality_findings(FINDINGS.clear(), INDEX),
+    "reference_vs_current": lambda: figures.reference_vs_current(
+        pl.Series([None], dtype=pl.Float64), pl.Series([], dtype=pl.Float64), column="age"
+    ),
+    "score_over_time": lambda: figures.score_over_time(scores().clear()),
+    "model_quality": lambda: figures.model_quality({}),
+    "feature_importance": lambda: figures.feature_importance([]),
+    "metric_over_time": lambda: figures.metric_over_time(PERFORMANCE, "roc_auc"),
+    "drift_heatmap": lambda: figures.drift_heatmap(drift_table().clear()),
+    "drift_timeline": lambda: figures.drift_timeline(VERDICTS.clear()),
+    "drift_bars": lambda: figures.drift_bars(drift_table(), "2030-01-01"),
+    "comparison": lambda: figures.comparison(DAILY.clear()),
+    "story": lambda: figures.story([]),
+}
+
+
+def parsed(figure: figures.Figure) -> ElementTree.Element:
+    return ElementTree.fromstring(figure.svg)
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_a_figure_is_valid_svg_with_a_description_for_who_cannot_see_it(name: str) -> None:
+    figure = FULL[name]()
+    root = parsed(figure)
+    assert root.attrib["role"] == "img"
+    assert root.attrib["aria-label"] == f"{figure.title}. {figure.description}"
+    assert figure.description
+    assert figure.svg in figure._repr_html_()
+    assert repr(figure).startswith(f"Figure: {figure.title}")
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_a_figure_carries_no_script_no_link_and_no_broken_number(name: str) -> None:
+    svg = FULL[name]().svg
+    assert "<script" not in svg
+    assert "href" not in svg
+    assert not re.search(r'="(nan|inf|-inf|None)', svg)
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_the_same_numbers_give_the_same_bytes(name: str) -> None:
+    assert FULL[name]().svg == FULL[name]().svg
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_nothing_to_draw_is_said_in_a_sentence(name: str) -> None:
+    figure = EMPTY[name]()
+    assert figure.description.endswith(".")
+    assert any(figure.description in (text.text or "") for text in parsed(figure).iter())
+
+
+def test_every_public_figure_is_tested_full_and_empty() -> None:
+    public = {name for name in figures.__all__ if name != "Figure"}
+    assert public == {name.partition(" ")[0] for name in FULL}
+    assert public == {name.partition(" ")[0] for name in EMPTY}
+
+
+def test_drifted_cells_carry_a_shape_besides_their_colour() -> None:
+    svg = figures.drift_heatmap(drift_table()).svg
+    assert svg.count('fill="#fff"') == 4
+    assert "url(#hatch-" in svg
+
+
+def test_the_heat_map_says_how_many_columns_it_leaves_out() -> None:
+    figure = figures.drift_heatmap(drift_table(), max_columns=2)
+    assert "2 calmer columns are not drawn" in figure.description
+
+
+def test_the_excess_compares_each_statistic_on_the_scale_its_threshold_is_on() -> None:
+    row = {"statistic": 0.2, "p_value": 0.01, "drift_score": 0.8, "threshold": 0.1, "on": "statistic"}
+    frame = pl.DataFrame([row, row | {"on": "drift_score"}, row | {"on": "p_value"}, row | {"threshold": None}])
+    assert frame.select(excess().round(12))["excess"].to_list() == [2.0, 8.0, 2.0, None]
+
+
+def test_the_worst_method_of_a_column_speaks_for_it() -> None:
+    calm = drift_table().filter(pl.col("column") == "age")
+    loud = calm.with_columns(pl.lit("kolmogorov_smirnov").alias("method"), statistic=pl.lit(0.5), drifted=pl.lit(True))
+    figure = figures.drift_bars(pl.concat([loud, calm]), IDS[2])
+    assert figure.description == "1 of 1 columns drifted; strongest: age."
+
+
+def test_the_story_names_alarms_and_the_champion() -> None:
+    assert figures.story(ENTRIES).description == "3 batches, 1 alarmed; champion is version 2."
+
+
+def test_the_comparison_says_by_how_much_the_challenger_is_better() -> None:
+    words = figures.comparison(DAILY).description
+    assert words == "3 labelled days; the challenger is 3.66 points better so far, between 1 point and 10 points."
+
+
+def test_missing_values_are_shown_as_a_share_of_their_own() -> None:
+    figure = FULL["reference_vs_current numeric"]()
+    assert "reference: 5 rows, 40 % missing" in figure.description
+
+
+def test_marks_that_would_meet_are_put_on_different_lines() -> None:
+    canvas = Canvas(height=200)
+    panel = Panel(canvas, 64, 80, 600, 100, (-0.5, 5.5), (0, 1))
+    panel.marks([(IDS[1], "drift sets in"), (IDS[1], "version 2 trained")], IDS)
+    texts = [text for text in parsed(canvas.figure("t", "d")).iter() if text.tag.endswith("text")]
+    assert len({text.attrib["y"] for text in texts}) == 2
+
+
+def test_batch_labels_are_short_and_do_not_depend_on_the_locale() -> None:
+    assert [batch_label(each) for each in ("2026-12-01", "2026-01-31T07", "week 3")] == [
+        "1 Dec",
+        "31 Jan 07h",
+        "week 3",
+    ]
+
+
+def test_ticks_are_round_numbers_with_as_many_decimals_as_they_need() -> None:
+    assert round_ticks(0.3, 0.3) == [0.3]
+    assert tick_labels(round_ticks(0.78, 0.93, count=4)) == ["0.80", "0.85", "0.90"]
+    assert tick_labels([-0.1, 0.0], format="percent") == ["−10\u00a0%", "0\u00a0%"]
+
+
+def test_long_names_are_cut_with_an_ellipsis() -> None:
+    assert shorten("a_very_long_column_name", width=66) == "a_very_lo…"
