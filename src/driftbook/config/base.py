@@ -80,8 +80,14 @@ def _keys(model: type[BaseModel], where: list[str]) -> list[str]:
     models = [model]
     for part in where:
         inner = [m for each in models for m in _models_of(each, part)]
-        models = inner or models
+        models = inner or [each for each in models if _is_kind(each, part)] or models
     return sorted({name for each in models for name in each.model_fields})
+
+
+def _is_kind(model: type[BaseModel], kind: str) -> bool:
+    """Whether a model is the one of a union that ``kind`` chooses."""
+    field = model.model_fields.get("kind")
+    return field is not None and kind in getattr(field.annotation, "__args__", ())
 
 
 def _models_of(model: type[BaseModel], part: str) -> list[type[BaseModel]]:
