@@ -1,0 +1,1 @@
+"""Models: from raw rows to calibrated probabilities, with honest figures about how good they are."""

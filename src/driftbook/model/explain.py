@@ -1,0 +1,95 @@
+"""Why a model says what it says: exact contributions, and which features and columns matter.
+
+XGBoost computes TreeSHAP exactly and quickly, so no other package is needed. Contributions are on the scale of
+calibrated log-odds (for more than two classes: the calibrated margin of the predicted class) and add up to it with
+the base value. A derived feature's importance is split evenly among the raw columns it is made of, because drift is
+measured on raw columns and has to be weighed by what they mean to the model.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from driftbook.model.bundle import Bundle
+from driftbook.model.calibration import Array
+
+BASE = "(base)"
+
+
+def contributions(bundle: Bundle, rows: pl.DataFrame) -> pl.DataFrame:
+    """Contribution of each feature to each row's margin.
+
+    Returns
+    -------
+    Long frame row_id, feature, contribution. The feature ``(base)`` is the base value: a row's contributions and
+    its base add up to its calibrated log-odds, up to the 32-bit floats of XGBoost.
+    """
+    values = _decided(bundle, rows)
+    names = pl.Series("feature", [*bundle.encoder.features, BASE], dtype=pl.String)
+    width = len(names)
+    return pl.DataFrame(
+        {
+            "row_id": rows["row_id"].gather(np.repeat(np.arange(rows.height), width)),
+            "feature": names.gather(np.tile(np.arange(width), rows.height)),
+            "contribution": values.ravel(),
+        }
+    )
+
+
+def feature_importance(bundle: Bundle, rows: pl.DataFrame) -> pl.DataFrame:
+    """Importance of every feature, the greatest first.
+
+    Returns
+    -------
+    feature, gain (mean loss reduction of its splits), contribution (mean absolute contribution over ``rows``),
+    share (of the sum of contributions, 0 to 1).
+    """
+    means = np.abs(_decided(bundle, rows)[:, :-1]).mean(axis=0) if rows.height else np.zeros(0)
+    features = bundle.encoder.features
+    gains = bundle.booster.get_score(importance_type="gain")
+    total = float(means.sum())
+    frame = pl.DataFrame(
+        {
+            "feature": pl.Series(features, dtype=pl.String),
+            "gain": [float(np.asarray(gains.get(f"f{at}", 0.0))) for at in range(len(features))],
+            "contribution": means if rows.height else np.zeros(len(features)),
+        }
+    )
+    share = pl.col("contribution") / total if total > 0 else pl.lit(0.0)
+    return frame.with_columns(share.alias("share")).sort(["contribution", "feature"], descending=[True, False])
+
+
+def column_shares(bundle: Bundle, importance: pl.DataFrame) -> dict[str, float]:
+    """Share of importance of every raw column, from :func:`feature_importance`; a column not used has none."""
+    shares: dict[str, float] = {}
+    for feature, share in importance.select("feature", "share").iter_rows():
+        sources = bundle.encoder.sources(feature)
+        for column in sources:
+            shares[column] = shares.get(column, 0.0) + share / len(sources)
+    return dict(sorted(shares.items(), key=_by_share))
+
+
+def _by_share(item: tuple[str, float]) -> tuple[float, str]:
+    return -item[1], item[0]
+
+
+def _decided(bundle: Bundle, rows: pl.DataFrame) -> Array:
+    """Calibrated contributions to the positive or the predicted class, shape (rows, features + 1)."""
+    import xgboost
+
+    width = len(bundle.encoder.features) + 1
+    if not rows.height:
+        return np.empty((0, width))
+    matrix = bundle.encoder.matrix(rows)
+    data = xgboost.DMatrix(matrix, feature_types=list(bundle.encoder.feature_types), missing=np.nan)
+    raw = np.asarray(bundle.booster.predict(data, pred_contribs=True), dtype=np.float64)
+    slope, offsets = bundle.calibration.slope, np.asarray(bundle.calibration.offsets)
+    if raw.ndim == 2:
+        values: Array = slope * raw
+        values[:, -1] += offsets[1] - offsets[0]
+        return values
+    decided = bundle.calibration.probabilities(bundle.margins(matrix)).argmax(axis=1)
+    values = slope * raw[np.arange(rows.height), decided]
+    values[:, -1] += offsets[decided]
+    return values
