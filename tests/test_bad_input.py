@@ -124,7 +124,7 @@ def test_a_positive_class_that_never_occurs_is_answered_with_the_classes(setting
     ("right", "wrong", "message"),
     [
         ("positive_class", "positiv_class", r"columns.positiv_class: no such key; did you mean 'positive_class'\?"),
-        ("stream_start", "stream_begin", r"source.*stream_begin: no such key; did you mean 'stream_start'\?"),
+        ("stream_start", "steam_start", r"source.*steam_start: no such key; did you mean 'stream_start'\?"),
         ("batch:", "batches:", r"batches: no such key; did you mean 'batch'\?"),
     ],
 )
