@@ -209,12 +209,17 @@ def test_names_of_driftbook_and_outputs_of_other_models_are_left_out() -> None:
     assert "another model" in str(roles_of(numbers, COIN, name="predicted_probability")["left_out"])
 
 
+def test_numbers_with_a_decimal_comma_are_left_out_with_what_to_do() -> None:
+    assert "export them with a point" in str(roles_of([f"{row},5" for row in range(ROWS)], COIN)["left_out"])
+
+
 def test_lists_are_left_out_by_their_type() -> None:
     assert "List" in str(roles_of([[1]] * ROWS, COIN, has_types=True)["left_out"])
 
 
 @pytest.mark.parametrize(
-    ("classes", "positive"), [(["0", "1"], "1"), (["no", "yes"], "yes"), (["1", "2"], "1"), (["b", "a"], "b")]
+    ("classes", "positive"),
+    [(["0", "1"], "1"), (["no", "yes"], "yes"), (["1", "2"], "1"), (["0.0", "1.0"], "1.0"), (["b", "a"], "b")],
 )
 def test_the_positive_class_is_told_by_name_else_the_rarer(classes: list[str], positive: str) -> None:
     values = [classes[0]] * 3 + [classes[1]] * 4

@@ -23,10 +23,11 @@ MIN_ROWS_PER_VALUE = 20  # below, a value that knows the target may be chance
 MIN_MINORITY_ROWS = 50
 FIRST_LOOK_ROWS = 20_000
 MISSING_MARKS = frozenset({"?", "-", "--", ".", "n/a", "N/A", "#N/A", "None", "none", "missing"})
-YES = frozenset({"1", "yes", "y", "true", "t", "positive", "pos"})
-NO = frozenset({"0", "-1", "no", "n", "false", "f", "negative", "neg"})
+YES = frozenset({"1", "1.0", "yes", "y", "true", "t", "positive", "pos"})
+NO = frozenset({"0", "0.0", "-1", "no", "n", "false", "f", "negative", "neg"})
 _IDENTIFIER = re.compile(r"(^|.*[_\W])(id|uuid|guid|key|nr|no|number|index|instant)$|.*[a-z]I[dD]$", re.IGNORECASE)
 _MODEL_OUTPUT = re.compile(r"(pred|predicted|prediction|predictions|y_pred|y_hat)($|_.*)", re.IGNORECASE)
+_DECIMAL_COMMA = r"^\s*[+-]?\d*,\d+\s*$"
 _ISO = r"^\d{4}-\d{2}-\d{2}([ T]|$)"
 
 
@@ -147,6 +148,9 @@ def _role(column: pl.Series, target: pl.Series, *, has_types: bool) -> tuple[str
     reasons = {
         "WARNING: gives the target away: each of its values belongs to one class only": _reveals(
             column, numbers, target
+        ),
+        "numbers with a decimal comma: export them with a point": (
+            is_category and column.dtype == pl.String and bool(values.str.contains(_DECIMAL_COMMA).all())
         ),
         "identifier: every value occurs once": (
             not is_date and distinct == len(values) and _names_rows(column.name, numbers)
