@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from driftbook import figures
+from driftbook.drift import engine
 from driftbook.figures.canvas import Canvas, batch_label, round_ticks, shorten
 from driftbook.figures.drift import excess
 from driftbook.figures.panel import Panel, tick_labels
@@ -64,7 +65,7 @@ DAILY = pl.DataFrame(
         "rows": [100, 100, 100],
         "champion": [0.80, 0.81, 0.80],
         "challenger": [0.84, 0.83, 0.85],
-        "mean_difference": [0.04, 0.03, 0.0366],
+        "mean": [0.04, 0.03, 0.0366],
         "low": [-0.2, -0.05, 0.01],
         "high": [0.3, 0.2, 0.1],
     }
@@ -87,8 +88,12 @@ ENTRIES = [
 REPORT: dict[str, Any] = {
     "classes": ["no", EVIL],
     "confusion": [[8, 1], [2, 4]],
-    "roc": [[0.0, 0.0], [0.2, 0.7], [1.0, 1.0]],
-    "calibration": [{"predicted": 0.2, "observed": 0.25, "rows": 10}, {"predicted": 0.8, "observed": 0.7, "rows": 5}],
+    "roc": [
+        {"false_positive_rate": 0.0, "true_positive_rate": 0.0},
+        {"false_positive_rate": 0.2, "true_positive_rate": 0.7},
+        {"false_positive_rate": 1.0, "true_positive_rate": 1.0},
+    ],
+    "calibration": [{"observed": 0.25, "predicted": 0.2, "rows": 10}, {"observed": 0.7, "predicted": 0.8, "rows": 5}],
     "metrics": {"roc_auc": {"value": 0.8, "low": 0.7, "high": 0.9}},
 }
 
@@ -148,8 +153,8 @@ FULL: dict[str, Callable[[], figures.Figure]] = {
     "drift_heatmap": lambda: figures.drift_heatmap(drift_table(), marks=MARKS),
     "drift_timeline": lambda: figures.drift_timeline(VERDICTS, marks=MARKS),
     "drift_bars": lambda: figures.drift_bars(drift_table(), IDS[2]),
-    "comparison": lambda: figures.comparison(DAILY, margin=0.02),
-    "comparison of log loss": lambda: figures.comparison(DAILY, metric="log_loss"),
+    "comparison": lambda: figures.comparison(DAILY, DAILY, margin=0.02),
+    "comparison of log loss": lambda: figures.comparison(DAILY, DAILY, metric="log_loss"),
     "story": lambda: figures.story(ENTRIES),
 }
 EMPTY: dict[str, Callable[[], figures.Figure]] = {
@@ -165,7 +170,7 @@ EMPTY: dict[str, Callable[[], figures.Figure]] = {
     "drift_heatmap": lambda: figures.drift_heatmap(drift_table().clear()),
     "drift_timeline": lambda: figures.drift_timeline(VERDICTS.clear()),
     "drift_bars": lambda: figures.drift_bars(drift_table(), "2030-01-01"),
-    "comparison": lambda: figures.comparison(DAILY.clear()),
+    "comparison": lambda: figures.comparison(pl.DataFrame(), pl.DataFrame()),
     "story": lambda: figures.story([]),
 }
 
@@ -228,6 +233,20 @@ def test_the_excess_compares_each_statistic_on_the_scale_its_threshold_is_on() -
     assert frame.select(excess().round(12))["excess"].to_list() == [2.0, 8.0, 2.0, None]
 
 
+def test_the_excess_is_the_one_the_engine_alarms_by() -> None:
+    row = {"statistic": 0.2, "p_value": 1e-5, "drift_score": 0.7, "threshold": 0.1, "on": "statistic"}
+    odd = [{"statistic": 0.0}, {"statistic": None}, {"threshold": 0.0}, {"on": "drift_score"}, {"on": "p_value"}]
+    odd += [{"on": "p_value", "p_value": 0.0}, {"on": "p_value", "p_value": 1.0}, {"threshold": None}]
+    frame = pl.DataFrame([row, *(row | change for change in odd)])
+    assert frame.select(excess())["excess"].to_list() == frame.select(engine.excess())["excess"].to_list()
+
+
+def test_counts_of_right_decisions_are_shown_as_shares() -> None:
+    counts = DAILY.select("batch_id", "rows", champion_correct=pl.lit(80), challenger_correct=pl.lit(84))
+    svg = figures.comparison(counts, DAILY).svg
+    assert f"{IDS[3]}, challenger: 84\u00a0%" in svg
+
+
 def test_the_worst_method_of_a_column_speaks_for_it() -> None:
     calm = drift_table().filter(pl.col("column") == "age")
     loud = calm.with_columns(pl.lit("kolmogorov_smirnov").alias("method"), statistic=pl.lit(0.5), drifted=pl.lit(True))
@@ -240,7 +259,7 @@ def test_the_story_names_alarms_and_the_champion() -> None:
 
 
 def test_the_comparison_says_by_how_much_the_challenger_is_better() -> None:
-    words = figures.comparison(DAILY).description
+    words = figures.comparison(DAILY, DAILY).description
     assert words == "3 labelled days; the challenger is 3.66 points better so far, between 1 point and 10 points."
 
 

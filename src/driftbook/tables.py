@@ -24,9 +24,9 @@ NOTHING = "–"
 SPACE = "\u00a0"
 SHAPES: dict[Tone, str] = {"good": "●", "watch": "▲", "bad": "■", "calm": "○"}
 TONES: dict[str, Tone] = {
-    **dict.fromkeys(("green", "stable", "passed", "promote", "committed", "champion", "good"), "good"),
-    **dict.fromkeys(("amber", "moderate", "warning", "retrain", "continue", "late", "challenger"), "watch"),
-    **dict.fromkeys(("red", "drifted", "critical", "failed", "rollback", "bad"), "bad"),
+    **dict.fromkeys(("green", "stable", "passed", "promote", "committed", "champion"), "good"),
+    **dict.fromkeys(("amber", "moderate", "warning", "retrain", "continue", "late", "challenger", "trained"), "watch"),
+    **dict.fromkeys(("red", "drifted", "critical", "failed", "failed_gate", "rollback"), "bad"),
     **dict.fromkeys(("info", "wait", "keep", "cannot_tell", "unchanged", "not_needed", "previous"), "calm"),
 }
 BADGE_COLUMNS = frozenset({"band", "status", "severity", "decision", "action", "state"})

@@ -22,7 +22,8 @@ EVENTS = {
 
 
 def comparison(
-    daily: pl.DataFrame,
+    days: pl.DataFrame,
+    sequence: pl.DataFrame,
     *,
     metric: str = "accuracy",
     margin: float = 0.0,
@@ -32,9 +33,11 @@ def comparison(
 
     Parameters
     ----------
-    daily
-        What ``decisions.promotion.daily_comparison`` gives: ``batch_id, rows, champion, challenger`` of each
-        labelled day, and ``mean_difference, low, high`` as of that day.
+    days
+        One row per labelled day: ``batch_id, rows`` and either ``champion_correct, challenger_correct`` (counts) or
+        ``champion, challenger`` (the metric of that day).
+    sequence
+        As of the same days: ``mean, low, high`` of the difference (positive: the challenger is better).
     metric
         Which metric these are; accuracy is shown in percent.
     margin
@@ -43,8 +46,9 @@ def comparison(
         How to call the two.
     """
     title = f"{names[0].capitalize()} against {names[1]}"
-    if daily.is_empty():
+    if days.is_empty():
         return notice(title, "No labelled day yet that both models have scored.")
+    daily = _shares(days).hstack(sequence.select("mean", "low", "high"))
     ids = daily["batch_id"].to_list()
     canvas = Canvas(height=520)
     canvas.heading(
@@ -54,7 +58,7 @@ def comparison(
     _days(canvas, daily, ids, label=metric.replace("_", " "), names=names, format="percent" if as_share else "auto")
     _difference(canvas, daily, ids, margin=margin, as_share=as_share)
     last = daily.row(-1, named=True)
-    ends = (_amount(last[name], as_share) for name in ("mean_difference", "low", "high"))
+    ends = (_amount(last[name], as_share) for name in ("mean", "low", "high"))
     words = "{} better so far, between {} and {}".format(*ends)
     return canvas.figure(title, f"{len(ids)} labelled days; the {names[1]} is {words}.")
 
@@ -127,7 +131,7 @@ def _days(
 
 
 def _difference(canvas: Canvas, daily: pl.DataFrame, ids: list[str], *, margin: float, as_share: bool) -> None:
-    means = daily["mean_difference"].to_list()
+    means = daily["mean"].to_list()
     least = max(4 * max(abs(value) for value in (*means, margin)), 0.005)
     low = max(min(*daily["low"].to_list(), *means, 0.0), -least) * 1.06
     high = min(max(*daily["high"].to_list(), *means, margin), least) * 1.06
@@ -153,7 +157,7 @@ def _difference(canvas: Canvas, daily: pl.DataFrame, ids: list[str], *, margin: 
         canvas.text(panel.right + 14, panel.py(margin) + 4, f"asked: {_amount(margin, as_share)}")
     for place, row in zip(places, daily.iter_rows(named=True), strict=True):
         canvas.line((place[0], panel.py(row["low"])), (place[0], panel.py(row["high"])), color=BLUE, opacity=0.45)
-        ends = (_amount(row[name], as_share) for name in ("mean_difference", "low", "high"))
+        ends = (_amount(row[name], as_share) for name in ("mean", "low", "high"))
         canvas.marker(
             "circle", place, color=BLUE, size=3.4, tip="{}: {}, between {} and {}".format(row["batch_id"], *ends)
         )
@@ -201,6 +205,16 @@ def _label_rows(changes: Sequence[tuple[int, Mapping[str, Any]]], batches: int) 
         near = {rows[before] for before in range(number) if index - changes[before][0] < room}
         rows.append(next(row for row in range(len(changes) + 1) if row not in near))
     return rows
+
+
+def _shares(days: pl.DataFrame) -> pl.DataFrame:
+    """The metric of both, from counts of right decisions where only these are given."""
+    sides = ("champion", "challenger")
+    given = [
+        pl.col(who) if who in days.columns else (pl.col(f"{who}_correct") / pl.col("rows").clip(1)).alias(who)
+        for who in sides
+    ]
+    return days.select("batch_id", *given)
 
 
 def _amount(value: float, as_share: bool) -> str:

@@ -17,6 +17,7 @@ from driftbook.figures.panel import Mark, Panel, mark_rows, over_batches
 from driftbook.tables import format_value
 
 LEAST, MOST = 0.125, 64.0
+SMALLEST = 1e-300
 TICKS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 ROW = 21
 SHORT_NAMES = {
@@ -32,6 +33,8 @@ _ROLES = {"prediction": 0, "target": 1, "feature": 2}
 def excess() -> pl.Expr:
     """A drift row's statistic as a multiple of its threshold; null where it has none.
 
+    The same as ``drift.engine.excess`` (a test compares them), without what the engine imports.
+
     Examples
     --------
     >>> row = {"statistic": 0.2, "p_value": None, "drift_score": 0.2, "threshold": 0.1, "on": "statistic"}
@@ -39,16 +42,11 @@ def excess() -> pl.Expr:
     >>> frame.select(excess())["excess"].to_list()
     [2.0, 2.0]
     """
-    on, threshold = pl.col("on"), pl.col("threshold").cast(pl.Float64)
-    p_value = pl.col("p_value").cast(pl.Float64).clip(1e-300, 1.0)
-    ratio = (
-        pl.when(on == "p_value")
-        .then(p_value.log() / threshold.log())
-        .when(on == "drift_score")
-        .then(pl.col("drift_score") / threshold)
-        .otherwise(pl.col("statistic") / threshold)
-    )
-    return pl.when(ratio.is_finite()).then(ratio).alias("excess")
+    on, limit = pl.col("on"), pl.col("threshold").cast(pl.Float64)
+    value = pl.when(on == "drift_score").then("drift_score").otherwise("statistic").cast(pl.Float64)
+    ratio = pl.when(value <= 0).then(0.0).otherwise(value / limit.clip(SMALLEST))
+    surprise = pl.col("p_value").cast(pl.Float64).clip(SMALLEST).log() / limit.clip(SMALLEST, 1 - 1e-12).log()
+    return pl.when(limit.is_not_null()).then(pl.when(on == "p_value").then(surprise).otherwise(ratio)).alias("excess")
 
 
 def drift_heatmap(table: pl.DataFrame, *, max_columns: int = 28, marks: Sequence[Mark] = ()) -> Figure:

@@ -23,7 +23,8 @@ def model_quality(report: Mapping[str, Any]) -> Figure:
     Parameters
     ----------
     report
-        The training report: ``classes``, ``confusion`` (rows: target, columns: prediction), ``roc``, ``calibration``.
+        The training report: ``classes``, ``confusion`` (rows: target, columns: prediction), ``roc`` (points of
+        ``false_positive_rate, true_positive_rate``), ``calibration`` (``predicted, observed, rows``), ``metrics``.
 
     Examples
     --------
@@ -31,7 +32,8 @@ def model_quality(report: Mapping[str, Any]) -> Figure:
     Figure: Model quality on held-out rows. 12 of 15 decided rightly.
     """
     title = "Model quality on held-out rows"
-    roc, calibration = _points(report.get("roc")), _points(report.get("calibration"))
+    roc = _points(report.get("roc"), "false_positive_rate", "true_positive_rate")
+    calibration = _points(report.get("calibration"), "predicted", "observed")
     classes, confusion = list(report.get("classes", [])), list(report.get("confusion", []))
     if not confusion and not roc:
         return notice(title, "The report holds no held-out figures.")
@@ -69,8 +71,6 @@ def feature_importance(
     frame = importance if isinstance(importance, pl.DataFrame) else pl.DataFrame([dict(each) for each in importance])
     if frame.is_empty():
         return notice(title, "No importance was recorded.")
-    names = {"shap": "contribution", "mean_abs_shap": "contribution", "column": "feature", "name": "feature"}
-    frame = frame.rename({old: new for old, new in names.items() if old in frame.columns and new not in frame.columns})
     measures = [name for name in ("contribution", "gain") if name in frame.columns]
     shares = [(pl.col(name) / pl.max_horizontal(pl.col(name).sum(), pl.lit(1e-12))).alias(name) for name in measures]
     ranked = frame.with_columns(shares).sort(-pl.col(measures[0]), "feature")
@@ -176,17 +176,9 @@ def _given(*frames: pl.DataFrame | None) -> list[pl.DataFrame]:
     return [frame for frame in frames if frame is not None]
 
 
-def _points(curve: Any) -> list[tuple[float, float, float]]:
-    """Points (x, y, weight) of a curve, given as pairs, as mappings, or as a mapping of lists."""
-    if not curve:
-        return []
-    if isinstance(curve, Mapping):
-        lists = [list(each) for each in curve.values() if isinstance(each, list | tuple)]
-        return [
-            (float(row[0]), float(row[1]), float(row[2]) if len(row) > 2 else 1.0) for row in zip(*lists, strict=False)
-        ]
-    rows = [list(each.values()) if isinstance(each, Mapping) else list(each) for each in curve]
-    return [(float(row[0]), float(row[1]), float(row[2]) if len(row) > 2 else 1.0) for row in rows]
+def _points(curve: Any, x: str, y: str) -> list[tuple[float, float, float]]:
+    """Points (x, y, weight) of a curve given as a list of mappings."""
+    return [(float(row[x]), float(row[y]), float(row.get("rows", 1.0))) for row in curve or []]
 
 
 def _square(canvas: Canvas, points: list[tuple[float, float, float]], *, left: float, name: str, estimate: Any) -> None:

@@ -4,7 +4,7 @@ Every page opens from disk without a network, follows light and dark, and reads 
 Evidently are imported only by the function that needs them: they are slow, and no decision depends on them.
 """
 
-from driftbook.reports.evidently_page import write_evidently
+from driftbook.reports.evidently import write_evidently
 from driftbook.reports.index import write_index
 from driftbook.reports.notebook import notebook_html
 
