@@ -227,6 +227,18 @@ def test_the_heat_map_says_how_many_columns_it_leaves_out() -> None:
     assert "2 calmer columns are not drawn" in figure.description
 
 
+def test_a_long_stream_is_drawn_in_few_cells_and_the_worst_batch_stands_for_its_neighbours() -> None:
+    hours = [f"{DAYS[0] + timedelta(days=number // 24)}T{number % 24:02d}" for number in range(300)]
+    calm = drift_table().head(1)
+    rows = pl.concat([calm.with_columns(pl.lit(hour).alias("batch_id")) for hour in hours])
+    loud = pl.col("batch_id") == hours[100]
+    table = rows.with_columns(statistic=pl.when(loud).then(0.5).otherwise(pl.col("statistic")), drifted=loud)
+    figure = figures.drift_heatmap(table)
+    assert figure.svg.count("<rect") == 100
+    assert f"{hours[100]}, age: psi 0.5 (limit 0.1), 5× the threshold" in figure.svg
+    assert "1 of 1 columns drifted in at least one of 300 batches." in figure.description
+
+
 def test_the_excess_compares_each_statistic_on_the_scale_its_threshold_is_on() -> None:
     row = {"statistic": 0.2, "p_value": 0.01, "drift_score": 0.8, "threshold": 0.1, "on": "statistic"}
     frame = pl.DataFrame([row, row | {"on": "drift_score"}, row | {"on": "p_value"}, row | {"threshold": None}])

@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 
 from driftbook.figures.canvas import BLUE, GREY, HATCH, ORANGE, ROSE, Canvas, Figure, batch_label, notice, shorten
-from driftbook.figures.panel import Mark, mark_rows, over_batches
+from driftbook.figures.panel import MAX_BATCHES, Mark, mark_rows, over_batches
 from driftbook.tables import format_value
 
 SEVERITY_MARKS = {"info": ("circle", GREY), "warning": ("triangle", ORANGE), "critical": ("square", ROSE)}
@@ -29,6 +29,7 @@ def batch_volume(index: pl.DataFrame, *, as_of: date | None = None, marks: Seque
     title = "Rows per batch"
     if index.is_empty():
         return notice(title, "No batch has been ingested yet.")
+    index = index.tail(MAX_BATCHES)
     ids = index["batch_id"].to_list()
     canvas = Canvas(height=272 + mark_rows(marks, ids))
     canvas.heading(

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from driftbook.figures.canvas import BLUE, GREY, Canvas, Figure, notice, shorten
-from driftbook.figures.panel import Mark, Panel, mark_rows, over_batches
+from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
 from driftbook.tables import format_value
 
 BINS = 36
@@ -70,7 +70,7 @@ def score_over_time(
         return notice(title, "No batch has been scored yet.")
     levels = (0.05, 0.25, 0.5, 0.75, 0.95)
     columns = [pl.col("prediction_score").quantile(level, "linear").alias(f"{level}") for level in levels]
-    daily = frame.group_by("batch_id").agg(pl.len(), *columns).sort("batch_id")
+    daily = frame.group_by("batch_id").agg(pl.len(), *columns).sort("batch_id").tail(MAX_BATCHES)
     ids = daily["batch_id"].to_list()
     canvas = Canvas(height=292 + mark_rows(marks, ids))
     canvas.heading(

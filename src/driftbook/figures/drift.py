@@ -13,13 +13,14 @@ from collections.abc import Sequence
 import polars as pl
 
 from driftbook.figures.canvas import BLUE, GREY, HATCH, INK, ROSE, Canvas, Figure, batch_label, notice, shorten
-from driftbook.figures.panel import Mark, Panel, mark_rows, over_batches
+from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
 from driftbook.tables import format_value
 
 LEAST, MOST = 0.125, 64.0
 SMALLEST = 1e-300
 TICKS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 ROW = 21
+MAX_SLOTS = 120
 SHORT_NAMES = {
     "kolmogorov_smirnov": "KS",
     "psi": "PSI",
@@ -64,19 +65,15 @@ def drift_heatmap(table: pl.DataFrame, *, max_columns: int = 28, marks: Sequence
     title = "Drift by column and batch"
     if table.is_empty():
         return notice(title, "No batch has been compared with the reference yet.")
-    cells = _worst(table)
-    ids = cells["batch_id"].unique().sort().to_list()
-    ranked = cells.group_by("column", "role").agg(pl.col("excess").max(), pl.col("drifted").sum())
+    cells, ids, together = _slots(_worst(table))
+    ranked = cells.group_by("column", "role").agg(pl.col("excess").max(), pl.col("drifted").any())
     roles = pl.col("role").replace_strict(_ROLES, default=3)
     columns = ranked.sort(roles, -pl.col("excess").fill_null(0.0), "column")["column"].to_list()
-    shown = columns[:max_columns]
-    canvas = Canvas(
-        height=88 + mark_rows(marks, ids, left=180) + ROW * len(shown) + (20 if len(columns) > len(shown) else 0)
-    )
-    canvas.heading(
-        title, "Blue: below the threshold, the paler the calmer. Rose with a diamond: drifted. Hatched: cannot tell."
-    )
+    shown, hidden = columns[:max_columns], len(columns[max_columns:])
     top = 58 + mark_rows(marks, ids, left=180)
+    canvas = Canvas(height=top + 30 + ROW * len(shown) + (20 if hidden else 0))
+    how = "Blue: below the threshold, the paler the calmer. Rose with a diamond: drifted. Hatched: cannot tell."
+    canvas.heading(title, how if together == 1 else f"{how} Each cell: worst of {together}.")
     panel = over_batches(canvas, ids, y=(0, 1), top=top, height=ROW * len(shown), left=180, right=24)
     place = {batch_id: number for number, batch_id in enumerate(ids)}
     width = panel.width / len(ids)
@@ -85,16 +82,14 @@ def drift_heatmap(table: pl.DataFrame, *, max_columns: int = 28, marks: Sequence
         strong = "b" if rows["drifted"].any() else ""
         canvas.text(170, top + ROW * line + 15, shorten(column, width=165), anchor="end", css=strong, tip=column)
         for row in rows.iter_rows(named=True):
-            _cell(canvas, row, left=panel.left + width * place[row["batch_id"]], top=top + ROW * line, width=width)
+            _cell(canvas, row, left=panel.left + width * place[row["slot"]], top=top + ROW * line, width=width)
     panel.batches(ids)
     panel.marks(marks, ids)
-    drifted = ranked.filter(pl.col("drifted") > 0)
-    hidden = f" {len(columns) - len(shown)} calmer columns are not drawn." if len(columns) > len(shown) else ""
-    if hidden:
-        canvas.text(panel.right, panel.bottom + 36, hidden.strip(), anchor="end", css="d")
-    return canvas.figure(
-        title, f"{drifted.height} of {len(columns)} columns drifted in at least one of {len(ids)} batches.{hidden}"
-    )
+    words = f"{hidden} calmer columns are not drawn." if hidden else ""
+    if words:
+        canvas.text(panel.right, panel.bottom + 36, words, anchor="end", css="d")
+    found = f"{ranked['drifted'].sum()} of {len(columns)} columns drifted in at least one of"
+    return canvas.figure(title, f"{found} {table['batch_id'].n_unique()} batches. {words}".strip())
 
 
 def drift_timeline(verdicts: pl.DataFrame, *, marks: Sequence[Mark] = ()) -> Figure:
@@ -110,7 +105,7 @@ def drift_timeline(verdicts: pl.DataFrame, *, marks: Sequence[Mark] = ()) -> Fig
     title = "Drift over time"
     if verdicts.is_empty():
         return notice(title, "No batch has been compared with the reference yet.")
-    frame = verdicts.sort("batch_id")
+    frame = verdicts.sort("batch_id").tail(MAX_BATCHES)
     ids = frame["batch_id"].to_list()
     values = [None if value is None else float(value) for value in frame["top_excess"]]
     highest = max([2.0, *(value for value in values if value is not None and math.isfinite(value))])
@@ -187,6 +182,16 @@ def _worst(table: pl.DataFrame) -> pl.DataFrame:
     scored = table.with_columns(excess(), pl.col("drifted").fill_null(False))
     ranked = scored.sort("batch_id", "column", pl.col("drifted"), pl.col("excess"), nulls_last=False)
     return ranked.group_by("batch_id", "column", maintain_order=True).last()
+
+
+def _slots(cells: pl.DataFrame) -> tuple[pl.DataFrame, list[str], int]:
+    """At most :data:`MAX_SLOTS` cells a column: of neighbouring batches the worst stands for all."""
+    ids = cells["batch_id"].unique().sort().to_list()
+    together = -(-len(ids) // MAX_SLOTS)
+    slot = {batch_id: ids[number - number % together] for number, batch_id in enumerate(ids)}
+    placed = cells.with_columns(pl.col("batch_id").replace_strict(slot, return_dtype=pl.String).alias("slot"))
+    worst = placed.sort("slot", "column", "drifted", "excess", nulls_last=False)
+    return worst.group_by("slot", "column", maintain_order=True).last(), ids[::together], together
 
 
 def _cell(canvas: Canvas, row: dict[str, object], *, left: float, top: float, width: float) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from driftbook.figures.canvas import BLUE, GREY, ORANGE, ROSE, Canvas, Figure, notice, shorten
-from driftbook.figures.panel import Mark, Panel, mark_rows, over_batches
+from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
 from driftbook.tables import format_value
 
 MAX_CLASSES = 10
@@ -126,7 +126,7 @@ def metric_over_time(
     """
     title = f"{metric.replace('_', ' ').capitalize()} over time"
     sides = [
-        side.filter((pl.col("metric") == metric) & pl.col("value").is_finite()).sort("batch_id")
+        side.filter((pl.col("metric") == metric) & pl.col("value").is_finite()).sort("batch_id").tail(MAX_BATCHES)
         for side in _given(performance, estimated)
     ]
     ids = sorted({batch_id for side in sides for batch_id in side["batch_id"].to_list()})

@@ -15,6 +15,8 @@ from driftbook.tables import Format
 
 Mark = tuple[date | str, str]
 MAX_BATCH_LABELS = 9
+# of longer streams the newest are drawn: a page must stay light, and more would not be seen anyway
+MAX_BATCHES = 1500
 
 
 @dataclass(frozen=True)
