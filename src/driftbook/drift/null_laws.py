@@ -9,6 +9,7 @@ and columns are on one scale and have an exponential tail, which is what the cal
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -140,7 +141,9 @@ def ks_p_value(distance: float, first: Floats, second: Floats) -> float:
 
     n, m = first.size, second.size
     if max(n, m) <= EXACT_ROWS:
-        return float(stats.ks_2samp(first, second).pvalue)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # where paths are too many to count it falls back by itself
+            return float(stats.ks_2samp(first, second).pvalue)
     rows = float(np.round(n * m / (n + m)))
     scaled = rows * distance * distance
     if rows >= FAST_TAIL_ROWS and 2.2 <= scaled < 369:
@@ -166,7 +169,7 @@ def _smirnov_tail(rows: float, distance: float, *, points: int = 400) -> float:
 
 def _smirnov_terms(j: Floats, rows: float, distance: float) -> Floats:
     rest, share = rows - j, j / rows
-    stirling = _stirling(np.asarray(rows)) - _stirling(j) - _stirling(rest)
+    stirling = _stirling(np.asarray(rows, dtype=np.float64)) - _stirling(j) - _stirling(rest)
     shift = j * np.log1p(distance / share) - np.log(distance + share) + rest * np.log1p(-distance / (1 - share))
     terms: Floats = 0.5 * np.log(rows / (2 * np.pi * j * rest)) + stirling + shift
     return terms

@@ -233,6 +233,8 @@ def _numeric(numbers: Floats) -> ColumnProfile:
 
 
 def _categorical(text: pl.Series, bounds: Sequence[tuple[int, int]]) -> list[ColumnProfile]:
+    if not bounds:
+        return []
     lengths = [last - first for first, last in bounds]
     part = np.repeat(np.arange(len(bounds)), lengths)
     frame = pl.DataFrame({"part": part, "label": text.slice(bounds[0][0], sum(lengths))})

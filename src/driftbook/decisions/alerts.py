@@ -1,0 +1,180 @@
+"""What a person is told: one alert per spell of trouble, not per column and not per day.
+
+Consecutive batches that alarm are one alert, and it keeps its key while the spell lasts, so that it is sent once. A
+spell that touches the prediction or does not go away is ``critical``; a first odd batch is a ``warning``. Quality
+findings and lapses of performance are spells of their own. Alerts are pure functions of the results: the same results
+give the same alerts, whether the stream was judged daily or in one go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import polars as pl
+
+Severity = Literal["info", "warning", "critical"]
+Status = Literal["green", "amber", "red"]
+
+PERSISTENT_BATCHES = 3  # alarmed in a row: no longer a single odd day
+SHOWN = 3  # examples in a message
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One spell of trouble, from its first batch to its last one so far; ``key`` stays the same while it lasts.
+
+    Examples
+    --------
+    >>> Alert("churn/drift/2026-06-01", "churn", "warning", "churn: drift", "…", "2026-06-01", "2026-06-02").severity
+    'warning'
+    """
+
+    key: str
+    use_case: str
+    severity: Severity
+    subject: str
+    message: str
+    first_batch: str
+    last_batch: str
+
+
+def raise_alerts(
+    verdicts: pl.DataFrame,
+    *,
+    use_case: str,
+    findings: pl.DataFrame | None = None,
+    breaches: pl.DataFrame | None = None,
+) -> tuple[Alert, ...]:
+    """All alerts that the results so far call for, oldest first.
+
+    Parameters
+    ----------
+    verdicts
+        One row per batch, from ``drift.engine.batch_verdicts``; says which batches follow each other.
+    findings
+        Quality findings; those of severity ``info`` alert nobody, one without a batch concerns the latest.
+    breaches
+        Performance beyond its limit: ``batch_id``, ``metric``, ``value``, ``limit``.
+
+    Examples
+    --------
+    >>> verdicts = pl.DataFrame({"batch_id": ["1", "2", "3"], "alarmed": [False, True, True], "columns": [4, 4, 4],
+    ...     "drifted_columns": [0, 1, 2], "prediction_drifted": [False] * 3, "top_column": ["age"] * 3,
+    ...     "top_excess": [0.4, 1.7, 2.0]})
+    >>> [alert] = raise_alerts(verdicts, use_case="churn")
+    >>> alert.key, alert.severity, alert.last_batch
+    ('churn/drift/2', 'warning', '3')
+    >>> alert.message
+    'Up to 2 of 4 features drifted from 2 to 3 (2 batches); age most, at 2 times its threshold.'
+    """
+    verdicts = verdicts.sort("batch_id")
+    batches = verdicts["batch_id"].to_list()
+    alerts = [_drift_alert(spell, use_case) for spell in _spells(verdicts.filter("alarmed"), batches)]
+    if findings is not None:
+        serious = findings.filter(pl.col("severity") != "info")
+        if batches:
+            serious = serious.with_columns(pl.col("batch_id").fill_null(batches[-1]))
+        order = sorted({*batches, *serious["batch_id"].drop_nulls().to_list()})
+        alerts += [_quality_alert(spell, use_case) for spell in _spells(serious, order)]
+    if breaches is not None:
+        order = sorted({*batches, *breaches["batch_id"].to_list()})
+        alerts += [_performance_alert(spell, use_case) for spell in _spells(breaches, order)]
+    return tuple(sorted(alerts, key=lambda alert: (alert.first_batch, alert.key)))
+
+
+def status(alerts: Sequence[Alert], *, latest_batch: str | None) -> Status:
+    """How the use case stands: by the alerts that still last at the latest batch.
+
+    Examples
+    --------
+    >>> alert = Alert("churn/drift/1", "churn", "critical", "churn: drift", "…", "1", "2")
+    >>> status([alert], latest_batch="2"), status([alert], latest_batch="3")
+    ('red', 'green')
+    """
+    standing = {alert.severity for alert in alerts if latest_batch is not None and alert.last_batch >= latest_batch}
+    if "critical" in standing:
+        return "red"
+    return "amber" if "warning" in standing else "green"
+
+
+@dataclass(frozen=True)
+class _Spell:
+    """Rows of consecutive batches."""
+
+    rows: list[dict[str, Any]]
+
+    @property
+    def batches(self) -> list[str]:
+        return sorted({row["batch_id"] for row in self.rows})
+
+    @property
+    def period(self) -> str:
+        first, last = self.batches[0], self.batches[-1]
+        return f"in {first}" if first == last else f"from {first} to {last} ({len(self.batches)} batches)"
+
+    def alert(self, topic: str, use_case: str, *, severity: Severity, subject: str, message: str) -> Alert:
+        first, last = self.batches[0], self.batches[-1]
+        return Alert(f"{use_case}/{topic}/{first}", use_case, severity, f"{use_case}: {subject}", message, first, last)
+
+
+def _spells(rows: pl.DataFrame, order: Sequence[str]) -> Iterator[_Spell]:
+    """Rows grouped by runs of batches that directly follow each other in ``order``."""
+    place = {batch_id: position for position, batch_id in enumerate(order)}
+    current: list[dict[str, Any]] = []
+    for row in rows.filter(pl.col("batch_id").is_not_null()).sort("batch_id", maintain_order=True).to_dicts():
+        if current and place[row["batch_id"]] > place[current[-1]["batch_id"]] + 1:
+            yield _Spell(current)
+            current = []
+        current.append(row)
+    if current:
+        yield _Spell(current)
+
+
+def _drift_alert(spell: _Spell, use_case: str) -> Alert:
+    widest = max(spell.rows, key=lambda row: row["drifted_columns"])
+    prediction = any(row["prediction_drifted"] for row in spell.rows)
+    lasting = len(spell.batches) >= PERSISTENT_BATCHES
+    upto = "Up to " if len(spell.batches) > 1 else ""
+    what = f"{upto}{widest['drifted_columns']} of {widest['columns']} features"
+    if prediction:
+        what = f"{what} and the prediction" if widest["drifted_columns"] else "The prediction, yet no feature,"
+    strongest = max(spell.rows, key=lambda row: row["top_excess"] or 0.0)
+    most = ""
+    if strongest["top_column"] is not None:
+        most = f"; {strongest['top_column']} most, at {strongest['top_excess']:.3g} times its threshold"
+    return spell.alert(
+        "drift",
+        use_case,
+        severity="critical" if prediction or lasting else "warning",
+        subject=f"drift since {spell.batches[0]}",
+        message=f"{what} drifted {spell.period}{most}.",
+    )
+
+
+def _quality_alert(spell: _Spell, use_case: str) -> Alert:
+    critical = [row for row in spell.rows if row["severity"] == "critical"]
+    told = list(dict.fromkeys(row["message"].rstrip(".") for row in (*critical, *spell.rows)))
+    more = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    return spell.alert(
+        "quality",
+        use_case,
+        severity="critical" if critical else "warning",
+        subject=f"data quality since {spell.batches[0]}",
+        message=f"Data quality {spell.period}: {'; '.join(told[:SHOWN])}{more}.",
+    )
+
+
+def _performance_alert(spell: _Spell, use_case: str) -> Alert:
+    last = spell.rows[-1]
+    lasting = len(spell.batches) >= PERSISTENT_BATCHES
+    metrics = ", ".join(sorted({row["metric"] for row in spell.rows}))
+    return spell.alert(
+        "performance",
+        use_case,
+        severity="critical" if lasting else "warning",
+        subject=f"performance since {spell.batches[0]}",
+        message=f"{metrics} beyond the limit {spell.period}; lately {last['metric']} was {last['value']:.3g}, "
+        f"the limit is {last['limit']:.3g}.",
+    )

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import polars as pl
+
+from driftbook.decisions.alerts import Alert, raise_alerts, status
+
+DAYS = [f"2026-06-0{day}" for day in range(1, 8)]
+
+
+def verdicts(alarmed: str, *, prediction: str = "") -> pl.DataFrame:
+    """One batch a day; ``alarmed`` marks days with an x, ``prediction`` those where the prediction drifted."""
+    marks = [mark == "x" for mark in alarmed]
+    return pl.DataFrame(
+        {
+            "batch_id": DAYS[: len(marks)],
+            "columns": [18] * len(marks),
+            "drifted_columns": [3 if mark else 0 for mark in marks],
+            "prediction_drifted": [mark == "x" for mark in prediction.ljust(len(marks), ".")],
+            "alarmed": marks,
+            "top_column": ["charges"] * len(marks),
+            "top_excess": [2.5 if mark else 0.3 for mark in marks],
+        }
+    )
+
+
+def findings(*rows: tuple[str | None, str, str]) -> pl.DataFrame:
+    schema = {"batch_id": pl.String, "severity": pl.String, "message": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def short(alerts: tuple[Alert, ...]) -> list[tuple[str, str, str]]:
+    return [(alert.key, alert.severity, alert.last_batch) for alert in alerts]
+
+
+def test_no_alarm_raises_no_alert() -> None:
+    assert raise_alerts(verdicts("......"), use_case="churn") == ()
+    assert raise_alerts(verdicts("x").clear(), use_case="churn") == ()
+
+
+def test_consecutive_alarms_are_one_alert_and_a_pause_begins_another() -> None:
+    alerts = raise_alerts(verdicts(".xx.x"), use_case="churn")
+    assert short(alerts) == [
+        ("churn/drift/2026-06-02", "warning", "2026-06-03"),
+        ("churn/drift/2026-06-05", "warning", "2026-06-05"),
+    ]
+
+
+def test_a_spell_that_lasts_or_touches_the_prediction_is_critical() -> None:
+    assert raise_alerts(verdicts("xxx"), use_case="churn")[0].severity == "critical"
+    assert raise_alerts(verdicts(".x", prediction=".x"), use_case="churn")[0].severity == "critical"
+
+
+def test_a_growing_spell_keeps_its_key() -> None:
+    days = [raise_alerts(verdicts(".xxxx"[:day]), use_case="churn")[0] for day in (2, 3, 4, 5)]
+    assert {alert.key for alert in days} == {"churn/drift/2026-06-02"}
+    assert [alert.severity for alert in days] == ["warning", "warning", "critical", "critical"]
+
+
+def test_the_message_says_what_since_when_and_how_much() -> None:
+    [one] = raise_alerts(verdicts("x"), use_case="churn")
+    assert one.subject == "churn: drift since 2026-06-01"
+    assert one.message == "3 of 18 features drifted in 2026-06-01; charges most, at 2.5 times its threshold."
+    [more] = raise_alerts(verdicts("xx", prediction="x"), use_case="churn")
+    assert more.message.startswith("Up to 3 of 18 features and the prediction drifted from 2026-06-01 to 2026-06-02")
+    alone = verdicts("x", prediction="x").with_columns(drifted_columns=pl.lit(0))
+    assert raise_alerts(alone, use_case="churn")[0].message.startswith("The prediction, yet no feature, drifted in")
+
+
+def test_quality_findings_are_one_alert_per_spell_and_info_alerts_nobody() -> None:
+    found = findings(
+        (DAYS[0], "info", "a remark"),
+        (DAYS[1], "warning", "age: 9 % missing"),
+        (DAYS[1], "warning", "plan: unseen"),
+        (DAYS[2], "critical", "no rows"),
+    )
+    [alert] = raise_alerts(verdicts("......"), use_case="churn", findings=found)
+    assert (alert.key, alert.severity, alert.last_batch) == ("churn/quality/2026-06-02", "critical", "2026-06-03")
+    assert alert.message == (
+        "Data quality from 2026-06-02 to 2026-06-03 (2 batches): no rows; age: 9 % missing; plan: unseen."
+    )
+
+
+def test_a_finding_without_a_batch_concerns_the_latest() -> None:
+    [alert] = raise_alerts(verdicts("..."), use_case="churn", findings=findings((None, "warning", "nothing arrived")))
+    assert alert.last_batch == DAYS[2]
+
+
+def test_performance_beyond_its_limit_alerts() -> None:
+    breaches = pl.DataFrame({"batch_id": DAYS[1:4], "metric": "accuracy", "value": [0.8, 0.79, 0.78], "limit": 0.82})
+    [alert] = raise_alerts(verdicts("...."), use_case="churn", breaches=breaches)
+    assert (alert.key, alert.severity) == ("churn/performance/2026-06-02", "critical")
+    assert alert.message.endswith("lately accuracy was 0.78, the limit is 0.82.")
+
+
+def test_the_same_results_give_the_same_alerts_in_any_order_of_rows() -> None:
+    rows = verdicts(".xx.xx")
+    assert raise_alerts(rows, use_case="churn") == raise_alerts(rows.reverse(), use_case="churn")
+
+
+def test_the_status_is_that_of_alerts_which_last_to_the_latest_batch() -> None:
+    assert status(raise_alerts(verdicts("....."), use_case="churn"), latest_batch=DAYS[4]) == "green"
+    assert status(raise_alerts(verdicts("xxx.."), use_case="churn"), latest_batch=DAYS[4]) == "green"
+    assert status(raise_alerts(verdicts("xxx.x"), use_case="churn"), latest_batch=DAYS[4]) == "amber"
+    assert status(raise_alerts(verdicts("..xxx"), use_case="churn"), latest_batch=DAYS[4]) == "red"
+    assert status((), latest_batch=None) == "green"

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import math
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from driftbook.drift.profile import Profile, column_profile, profile, slice_profiles
+from driftbook.errors import DriftError
+
+
+def test_numbers_are_sorted_and_what_is_missing_or_infinite_is_counted() -> None:
+    column = column_profile(pl.Series([3.0, None, math.nan, math.inf, 1.0, -math.inf]), kind="numeric")
+    assert column.values.tolist() == [1.0, 3.0]
+    assert (column.rows, column.missing, column.infinite) == (6, 2, 2)
+
+
+def test_categories_are_counted_in_order_of_their_names() -> None:
+    column = column_profile(pl.Series(["pro", "basic", None, "pro"]), kind="categorical")
+    assert list(column.categories.items()) == [("basic", 1), ("pro", 2)]
+    assert (column.rows, column.missing) == (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("series", "values"),
+    [
+        (pl.Series([2, 1], dtype=pl.UInt64), [1.0, 2.0]),
+        (pl.Series([True, False]), [0.0, 1.0]),
+        (pl.Series([Decimal("1.5"), Decimal("0.5")]), [0.5, 1.5]),
+        (pl.Series([date(1970, 1, 3), date(1970, 1, 2)]), [1.0, 2.0]),
+        (pl.Series(["7", "x"]), [7.0]),
+        (pl.Series(["7", "7"], dtype=pl.Categorical), [7.0, 7.0]),
+        (pl.Series([None, None]), []),
+    ],
+)
+def test_any_type_that_holds_numbers_can_be_profiled(series: pl.Series, values: list[float]) -> None:
+    assert column_profile(series, kind="numeric").values.tolist() == values
+
+
+def test_nested_values_are_refused_with_the_type_found() -> None:
+    with pytest.raises(DriftError, match="expected numbers, found List"):
+        profile(pl.DataFrame({"tags": [[1], [2]]}), {"tags": "numeric"})
+
+
+def test_a_column_that_is_not_there_is_named() -> None:
+    with pytest.raises(DriftError, match="expected columns income, found only age"):
+        profile(pl.DataFrame({"age": [1.0]}), {"income": "numeric"})
+
+
+def test_few_values_get_a_bin_each_and_many_get_deciles() -> None:
+    few = column_profile(pl.Series([0.0, 1.0, 1.0]), kind="numeric")
+    assert few.edges.tolist() == [0.0, 1.0]
+    assert few.own_counts.tolist() == [1, 2, 0, 0, 0]
+    many = column_profile(pl.Series(np.arange(1000.0)), kind="numeric")
+    assert many.own_counts.tolist() == [101, *[100] * 8, 99, 0, 0]
+
+
+def test_missing_infinite_and_out_of_range_values_have_bins_of_their_own() -> None:
+    reference = column_profile(pl.Series([0.0, 1.0]), kind="numeric")
+    current = column_profile(pl.Series([-5.0, 9.0, math.inf, None, None]), kind="numeric")
+    assert reference.counts(current).tolist() == [1, 0, 1, 1, 2]
+
+
+def test_slices_are_profiled_like_columns_of_their_own() -> None:
+    texts = pl.Series(["a", "b", "b", None])
+    first, second = slice_profiles(texts, [1, 3, 4], kind="categorical")
+    assert dict(first.categories) == {"b": 2}
+    assert (second.rows, second.missing) == (1, 1)
+
+
+def test_a_profile_is_stored_without_loss_and_with_the_same_bytes(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    frame = pl.DataFrame(
+        {
+            "amount": random.normal(size=50),
+            "count": [float(place % 4) for place in range(50)],
+            "größe": ["klein", "groß"] * 25,
+            "empty": pl.Series([None] * 50, dtype=pl.Float64),
+        }
+    )
+    kinds = {"amount": "numeric", "count": "numeric", "größe": "categorical", "empty": "numeric"}
+    before = profile(frame, kinds)  # type: ignore[arg-type]
+    first, second = before.save(tmp_path / "a.npz"), before.save(tmp_path / "b.npz")
+    assert first.read_bytes() == second.read_bytes()
+    after = Profile.load(first)
+    assert list(after) == list(before)
+    for name, column in before.items():
+        assert after[name].values.tobytes() == column.values.tobytes()
+        assert dict(after[name].categories) == dict(column.categories)
+        assert (after[name].rows, after[name].missing) == (column.rows, column.missing)
+
+
+def test_a_broken_file_of_profiles_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "reference.npz"
+    path.write_bytes(b"not an archive")
+    with pytest.raises(DriftError, match=r"reference\.npz.*train the model again"):
+        Profile.load(path)
+    with pytest.raises(DriftError, match="train the model again"):
+        Profile.load(tmp_path / "missing.npz")
