@@ -194,7 +194,7 @@ def _square(canvas: Canvas, points: list[tuple[float, float, float]], *, left: f
         heaviest = max(weight for _, _, weight in points) or 1.0
         for (x, y, weight), place in zip(points, places, strict=True):
             tip = f"predicted {format_value(x)}, observed {format_value(y)}"
-            canvas.marker("circle", place, color=BLUE, size=2.5 + 3.5 * (weight / heaviest) ** 0.5, tip=tip)
+            canvas.marker("circle", place, color=BLUE, size=2 + 2 * (weight / heaviest) ** 0.5, tip=tip)
     value = estimate.get("value") if isinstance(estimate, Mapping) else estimate
     if name == "roc" and isinstance(value, int | float):
         canvas.text(panel.right - 6, panel.bottom - 10, f"AUC {format_value(float(value))}", anchor="end", css="b h")
