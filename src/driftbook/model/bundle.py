@@ -11,16 +11,18 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-import xgboost
 
 from driftbook import storage
 from driftbook.errors import ModelError, StateError
 from driftbook.model.calibration import Array, Calibration
 from driftbook.model.features import Encoder, Matrix
+
+if TYPE_CHECKING:
+    import xgboost  # 2.5 s, most of it scikit-learn: only who loads a model pays
 
 FORMAT = 1
 MODEL_FILE = "model.ubj"
@@ -75,6 +77,8 @@ class Bundle:
         ModelError
             If a file is missing, was changed, or is of another format.
         """
+        import xgboost
+
         content = _schema(folder)
         booster = xgboost.Booster({"nthread": threads})
         booster.load_model(bytearray(_model(folder, content)))

@@ -1,7 +1,8 @@
 """What the test part says about a model: figures, baselines, curves, and whether it may be registered.
 
 The gate asks two questions. Does the model beat the shares of the classes, in log loss, the one figure that cannot be
-won by ignoring a rare class? And does its chosen metric reach the minimum that the use case declares? A metric that
+won by ignoring a rare class, or, where drift within the history spoiled its probabilities, in accuracy beyond
+doubt? And does its chosen metric reach the minimum that the use case declares? A metric that
 cannot be measured fails the gate: no evidence is no pass.
 """
 
@@ -37,14 +38,22 @@ def decide_gate(figures: Figures, majority: Figures, *, config: ModelConfig) -> 
     Examples
     --------
     >>> good, bad = Estimate(0.9, 0.8, 1.0), Estimate(0.5, 0.4, 0.6)
-    >>> gate = decide_gate({"roc_auc": good, "log_loss": bad}, {"log_loss": good}, config=ModelConfig(minimum=0.8))
+    >>> model = {"roc_auc": good, "log_loss": bad, "accuracy": good}
+    >>> gate = decide_gate(model, {"log_loss": good, "accuracy": bad}, config=ModelConfig(minimum=0.8))
     >>> gate["passed"], gate["reasons"][1]
     (True, 'roc_auc 0.900 (0.800 to 1.000) reaches the minimum of 0.8')
     """
     loss, least_loss = figures["log_loss"].value, majority["log_loss"].value
+    accuracy, least = figures["accuracy"], majority["accuracy"].value
     beats = loss < least_loss
     verb = "beats" if beats else "does not beat"
     reasons = [f"log loss {loss:.3f} {verb} that of the class shares alone, {least_loss:.3f}"]
+    if not beats and accuracy.low > least:
+        beats = True
+        reasons[0] += (
+            f"; yet it decides better: accuracy {accuracy.value:.3f} (at least {accuracy.low:.3f}) beats "
+            f"{least:.3f}. Do not take its probabilities at their word"
+        )
     name, found = config.minimum_metric, figures[config.minimum_metric]
     if math.isnan(found.value):
         reaches = False

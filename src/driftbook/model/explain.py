@@ -82,7 +82,7 @@ def _decided(bundle: Bundle, rows: pl.DataFrame) -> Array:
     if not rows.height:
         return np.empty((0, width))
     matrix = bundle.encoder.matrix(rows)
-    data = xgboost.DMatrix(matrix, feature_types=list(bundle.encoder.feature_types), missing=np.nan)
+    data = xgboost.DMatrix(matrix, missing=np.nan)
     raw = np.asarray(bundle.booster.predict(data, pred_contribs=True), dtype=np.float64)
     slope, offsets = bundle.calibration.slope, np.asarray(bundle.calibration.offsets)
     if raw.ndim == 2:

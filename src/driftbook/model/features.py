@@ -59,7 +59,7 @@ class Encoder:
 
     @property
     def feature_types(self) -> tuple[str, ...]:
-        """XGBoost's type of each feature: ``q`` quantitative, ``c`` category code."""
+        """Type of each feature: ``q`` a quantity, ``c`` the code of a category."""
         return ("q",) * (len(self.numeric) + len(self.derived)) + ("c",) * len(self.categories)
 
     def sources(self, feature: str) -> tuple[str, ...]:

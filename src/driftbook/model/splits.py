@@ -73,8 +73,9 @@ def batch_folds(batch_ids: npt.NDArray[np.object_], codes: Codes, *, folds: int,
     whole = len(names) >= 2 * folds
     if whole and all(_has_two_classes(codes[assigned != fold], least=1) for fold in range(folds)):
         return assigned
-    place = np.argsort(np.argsort(_place_in_class(codes, seed=seed), kind="stable"), kind="stable")
-    return np.asarray(place % folds, dtype=np.int64)
+    by_class = np.lexsort((_place_in_class(codes, seed=seed), codes))
+    assigned[by_class] = np.arange(codes.size) % folds
+    return assigned
 
 
 def sample_rows(rows: int, *, most: int, seed: int) -> npt.NDArray[np.intp]:

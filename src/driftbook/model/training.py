@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-import xgboost
 
 from driftbook.config import UseCase
 from driftbook.errors import ModelError, UnknownNameError
@@ -30,10 +29,14 @@ from driftbook.model.explain import column_shares, feature_importance
 from driftbook.model.features import Encoder, Matrix
 from driftbook.model.splits import Codes, Mask, batch_folds, sample_rows, split_with_classes
 
+if TYPE_CHECKING:
+    import xgboost
+
 LEAST_ROWS = 50
 LEAST_OF_CLASS = 10
 EXPLAINED_ROWS = 500
 VALIDATION_SHARE = 0.25
+FEW_ROWS = 8_000  # the search cross-validates below: a quarter of them tells trials apart by luck only
 GROWTH_OF_ROUNDS = 0.15  # five times the rows bear a quarter more rounds (measured on the simulated churn)
 
 
@@ -79,8 +82,8 @@ def train(case: UseCase, rows: pl.DataFrame, *, seed: int, refit: bool = False) 
     encoder = Encoder.from_rows(rows if refit else rows.filter(~test), case)
     encoded = _encoded(encoder, rows, codes, classes=len(classes))
     known = encoded.take(~test)
-    found = _tune(known, times[~test], case=case, seed=seed)
     folds = batch_folds(rows["batch_id"].to_numpy()[~test], known.codes, folds=case.model.folds, seed=seed)
+    found = _tune(known, times[~test], folds, case=case, seed=seed)
     booster, out_of_fold, baselines = _fit_all(known, folds, encoded.matrix[test], found=found, seed=seed)
     calibration = fit_calibration(out_of_fold, known.codes, classes=len(classes))
     bundle = Bundle(booster=booster, encoder=encoder, calibration=calibration, classes=classes, task=case.task)
@@ -170,14 +173,18 @@ def _classes(target: pl.Series, case: UseCase) -> tuple[str, ...]:
     return (*(name for name in names if name != positive), positive)
 
 
-def _tune(known: Rows, times: Codes, *, case: UseCase, seed: int) -> Found:
-    """Parameters and rounds from a bounded sample, validated on its latest quarter; more rows bear more rounds."""
+def _tune(known: Rows, times: Codes, folds: Codes, *, case: UseCase, seed: int) -> Found:
+    """Parameters and rounds from a bounded sample, validated on its latest quarter; few rows are cross-validated."""
     most = boosting.rounds_within(case.model.max_rounds, classes=known.classes)
     chosen = sample_rows(known.codes.size, most=case.model.search_rows, seed=seed)
     sample = Rows(matrix=known.matrix[chosen], codes=known.codes[chosen], types=known.types, classes=known.classes)
-    late, _ = split_with_classes(times[chosen], sample.codes, share=VALIDATION_SHARE, seed=seed)
-    found = boosting.search(sample.take(~late), sample.take(late), trials=case.model.trials, max_rounds=most, seed=seed)
-    more = (known.codes.size / int((~late).sum())) ** GROWTH_OF_ROUNDS
+    if chosen.size < FEW_ROWS:
+        helds = [folds[chosen] == fold for fold in np.unique(folds[chosen])]
+    else:
+        helds = [split_with_classes(times[chosen], sample.codes, share=VALIDATION_SHARE, seed=seed)[0]]
+    pairs = [(sample.take(~held), sample.take(held)) for held in helds]
+    found = boosting.search(pairs, trials=case.model.trials, max_rounds=most, seed=seed)
+    more = (known.codes.size / pairs[0][0].codes.size) ** GROWTH_OF_ROUNDS  # more rows bear more rounds
     return replace(found, rounds=min(most, round(found.rounds * more)))
 
 
