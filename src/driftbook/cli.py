@@ -58,7 +58,8 @@ def init(
     declaration = declare_use_case(file, target=target, time=time, id=id, name=name, settings=settings)
     path = write_declaration(declaration, file, settings=settings)
     typer.echo("\n".join(f"- {note}" for note in declaration.notes))
-    typer.echo(f"\nwrote {path.relative_to(settings.root)}; look it over, then: driftbook build --use-case {declaration.name}")
+    typer.echo(f"\nwrote {path.relative_to(settings.root)}; look it over, then run:")
+    typer.echo(f"driftbook build --use-case {declaration.name}")
 
 
 @app.command("list")

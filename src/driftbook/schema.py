@@ -17,6 +17,7 @@ from driftbook.config import UseCase
 from driftbook.errors import SchemaError, UnknownNameError
 
 TIME = pl.Datetime("us")
+ISO_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,14 @@ def conform(table: pl.DataFrame, case: UseCase) -> Conformed:
     return Conformed(rows=good.select(order), quarantined=bad.select(as_text))
 
 
+def iso_time(text: pl.Expr) -> pl.Expr:
+    """ISO 8601 text as a time, zoned ones in UTC, null where it is none: day and month are never guessed."""
+    plain = text.str.replace("T", " ", literal=True).str.replace_all("/", "-", literal=True)
+    naive = [plain.str.to_datetime(each, strict=False, time_unit="us") for each in ISO_FORMATS]
+    zoned = text.str.replace(" ", "T").str.to_datetime("%+", strict=False, time_unit="us", time_zone="UTC")
+    return pl.coalesce(*naive, zoned.dt.replace_time_zone(None))
+
+
 def _number(dtype: pl.DataType, name: str) -> pl.Expr:
     column = pl.col(name)
     if dtype == pl.String:
@@ -117,7 +126,7 @@ def _text(dtype: pl.DataType, name: str) -> pl.Expr:
 
 def _time(dtype: pl.DataType, name: str) -> pl.Expr:
     if dtype == pl.String:
-        return pl.col(name).str.to_datetime(strict=False, time_unit="us")
+        return iso_time(pl.col(name).str.strip_chars())
     return pl.col(name).cast(TIME, strict=False)
 
 

@@ -17,9 +17,8 @@ import polars as pl
 from driftbook.config import UseCase
 from driftbook.config.use_case import FilesSource, ServiceSource, SimulateSource, SqlSource
 from driftbook.errors import ConfigError, DataError
-from driftbook.schema import TIME, check_columns
+from driftbook.schema import TIME, check_columns, iso_time
 
-ISO_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 COMMON_FORMATS = ("%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y%m%d")
 SECONDS_A_DAY = 86_400
 
@@ -95,10 +94,7 @@ def read_times(column: pl.Series, *, time_format: str | None = None) -> pl.Serie
         return pl.Series(column.name, [None] * column.len(), dtype=TIME)
     text = pl.col(column.name).cast(pl.String).str.strip_chars()
     if time_format is None:
-        plain = text.str.replace("T", " ", literal=True).str.replace_all("/", "-", literal=True)
-        naive = [plain.str.to_datetime(each, strict=False, time_unit="us") for each in ISO_FORMATS]
-        zoned = text.str.replace(" ", "T").str.to_datetime("%+", strict=False, time_unit="us", time_zone="UTC")
-        times_of = pl.coalesce(*naive, zoned.dt.replace_time_zone(None))
+        times_of = iso_time(text)
     else:
         times_of = text.str.to_datetime(time_format, strict=False, time_unit="us").dt.replace_time_zone(None)
     try:

@@ -9,73 +9,16 @@ from typing import Any
 
 import polars as pl
 
-from driftbook.config import Settings, UseCase
 from driftbook.data.batches import load_batches
 from driftbook.decisions import Decision
 from driftbook.decisions.promotion import PromotionEvidence, daily_comparison
 from driftbook.timeline.evidence import Reign
+from driftbook.timeline.journal import Entry, Story
 from driftbook.timeline.models import load_versions
-from driftbook.timeline.performance import onset
 from driftbook.timeline.run import Run
 from driftbook.timeline.scoring import ensure_predictions
-from driftbook.timeline.walk import Entry, Story
 
-METRICS = ("accuracy", "roc_auc", "f1", "precision", "recall", "log_loss", "brier")
 REFERENCE_ROWS = 20_000
-
-
-def onset_marks(run: Run) -> list[tuple[date, str]]:
-    """The day an injected scenario sets in, to be marked in figures; empty for real drift."""
-    day = onset(run)
-    return [(day, f"{run.case.scenario.name} sets in")] if day and day <= run.as_of else []
-
-
-def training_facts(training: dict[str, Any] | None) -> pl.DataFrame:
-    """What a version was trained on: fact and value."""
-    if training is None:
-        return pl.DataFrame(schema={"fact": pl.String, "value": pl.String})
-    facts = {
-        "rows": f"{training['rows']:,} ({training['train_rows']:,} to learn, {training['test_rows']:,} to test)",
-        "events": f"{training['trained_from'][:10]} to {training['trained_until'][:10]}",
-        "window": training["window"].replace("_", " "),
-        "features": f"{len(training['features'])}",
-        "classes": ", ".join(training["classes"][:8]) + (" …" if len(training["classes"]) > 8 else ""),
-        "trials": f"{len(training['trials'])}, {training['rounds']} rounds in the chosen one",
-        "digest of the rows": training["data_sha256"][:16],
-    }
-    return pl.DataFrame({"fact": list(facts), "value": list(facts.values())})
-
-
-def compare_with_baselines(training: dict[str, Any], case: UseCase, settings: Settings) -> pl.DataFrame:
-    """One row per model on the same held-out rows, the champion first, intervals for its accuracy and ROC AUC."""
-    rows = [_model_row("champion", training["metrics"])]
-    rows += [_model_row(name.replace("_", " "), metrics) for name, metrics in training["baselines"].items()]
-    if case.source.kind == "simulate":
-        from driftbook.data.simulate import best_accuracy
-
-        day = date.fromisoformat(training["trained_until"][:10])
-        rows.append({"model": "best possible (truth)", "accuracy": f"{best_accuracy(case, day):.1%}"})
-    return pl.DataFrame(rows, schema=dict.fromkeys(("model", *METRICS), pl.String))
-
-
-def challenger_against_champion(result: dict[str, Any]) -> pl.DataFrame:
-    """Metrics of a trained challenger and of the champion, each on its own held-out rows."""
-    schema = dict.fromkeys(("model", *METRICS), pl.String)
-    if result["training"] is None:
-        return pl.DataFrame(schema=schema)
-    challenger, champion = result["training"]["metrics"], result["champion"]
-    return pl.DataFrame([_model_row("challenger", challenger), _model_row("champion", champion)], schema=schema)
-
-
-def performance_table(performance: pl.DataFrame, version: int) -> pl.DataFrame:
-    """Realised metrics of the latest labelled batches, one row a batch."""
-    mine = performance.filter((pl.col("version") == version) & (pl.col("kind") == "realised"))
-    latest = mine["batch_id"].unique().sort().tail(7)
-    rows = mine.filter(pl.col("batch_id").is_in(latest.to_list()) & pl.col("metric").is_in(METRICS))
-    if rows.is_empty():
-        return pl.DataFrame(schema=dict.fromkeys(("batch_id", "rows", *METRICS), pl.String))
-    wide = rows.pivot("metric", index=["batch_id", "rows"], values="value").sort("batch_id")
-    return wide.select("batch_id", "rows", *[name for name in METRICS if name in wide.columns])
 
 
 def drifted_rows(table: pl.DataFrame) -> pl.DataFrame:
@@ -168,15 +111,3 @@ def _day(day: Any) -> dict[str, Any]:
         "champion_correct": day.champion_correct,
         "challenger_correct": day.challenger_correct,
     }
-
-
-def _model_row(name: str, metrics: dict[str, Any]) -> dict[str, str]:
-    row = {"model": name}
-    for metric in METRICS:
-        if (estimate := metrics.get(metric)) and estimate["value"] is not None:
-            share = metric not in ("log_loss", "brier", "roc_auc")
-            show = (lambda value: f"{value:.1%}") if share else (lambda value: f"{value:.3f}")
-            row[metric] = show(estimate["value"])
-            if name in ("champion", "challenger") and metric in ("accuracy", "roc_auc"):
-                row[metric] += f" ({show(estimate['low'])} to {show(estimate['high'])})"
-    return row

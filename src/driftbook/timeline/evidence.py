@@ -53,17 +53,15 @@ class Reign:
         return cls(version, since, table, verdicts)
 
     def verdict(self, day: date) -> dict[str, Any]:
-        """The day's drift in short, for its journal entry."""
-        batches = self._until(day).filter(pl.col("batch_id").str.slice(0, 10) == day.isoformat())
-        worst = batches.sort("top_excess", descending=True, nulls_last=True).head(1).to_dicts()
-        if not worst:
-            return {"alarmed": False, "drifted_columns": [], "top_column": None, "top_excess": None}
-        drifted = self._drifted([row["batch_id"] for row in batches.to_dicts()])
+        """The day's drift in short, for its journal entry; ``batches`` holds the verdict rows."""
+        batches = self._until(day).filter(pl.col("batch_id").str.slice(0, 10) == day.isoformat()).to_dicts()
+        worst = max(batches, key=lambda row: row["top_excess"] or 0.0, default={"top_column": None, "top_excess": None})
         return {
-            "alarmed": bool(batches["alarmed"].any()),
-            "drifted_columns": sorted(drifted),
-            "top_column": worst[0]["top_column"],
-            "top_excess": worst[0]["top_excess"],
+            "alarmed": any(row["alarmed"] for row in batches),
+            "drifted_columns": sorted(self._drifted([row["batch_id"] for row in batches])),
+            "top_column": worst["top_column"],
+            "top_excess": worst["top_excess"],
+            "batches": batches,
         }
 
     def alarm_run(self, day: date) -> list[str]:

@@ -23,7 +23,7 @@ from driftbook.drift.engine import Reference, build_reference
 from driftbook.errors import ModelError
 from driftbook.model.bundle import Bundle
 from driftbook.model.training import train
-from driftbook.storage import canonical_json, load_json, sha256_text, writing, write_json
+from driftbook.storage import canonical_json, load_json, sha256_text, write_json, writing
 from driftbook.timeline.run import Run
 from driftbook.timeline.window import choose_window
 
@@ -80,9 +80,7 @@ def champion_version(run: Run) -> Version:
     return ensure_model(run, cutoff=first_stream_day(run.case, run.settings), history_only=True)
 
 
-def ensure_model(
-    run: Run, *, cutoff: date, history_only: bool = False, drift_since: date | None = None
-) -> Version:
+def ensure_model(run: Run, *, cutoff: date, history_only: bool = False, drift_since: date | None = None) -> Version:
     """The model trained on what was known at the end of ``cutoff``; trained now unless it exists.
 
     Parameters

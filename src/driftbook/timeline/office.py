@@ -12,9 +12,9 @@ from typing import Any
 from driftbook.database import open_database
 from driftbook.deployment import Outcome, commit_story, journal_before, load_office
 from driftbook.errors import ModelError
+from driftbook.timeline.journal import Journal, Story
 from driftbook.timeline.models import Version, champion_version, load_versions
 from driftbook.timeline.run import Run
-from driftbook.timeline.walk import Journal, Story
 
 
 def open_journal(run: Run) -> Journal:

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
+from polars._typing import PolarsDataType
 
 from driftbook.data.batches import batch_index, load_batches, load_targets
 from driftbook.storage import sha256_file, write_once
@@ -40,9 +41,7 @@ def ensure_predictions(run: Run, version: Version) -> pl.DataFrame:
 def prediction_hashes(run: Run, version: Version) -> dict[str, str]:
     """sha256 of the prediction file of every stream batch, for the record."""
     index = batch_index(run.case, run.settings, as_of=run.as_of).filter(pl.col("part") == "stream")
-    return {
-        row["batch_id"]: sha256_file(_path(run, version, row["day"], row["batch_id"])) for row in index.to_dicts()
-    }
+    return {row["batch_id"]: sha256_file(_path(run, version, row["day"], row["batch_id"])) for row in index.to_dicts()}
 
 
 def labelled_predictions(run: Run, predictions: pl.DataFrame, *, as_of: date | None = None) -> pl.DataFrame:
@@ -66,7 +65,7 @@ def _score(rows: pl.DataFrame, version: Version) -> pl.DataFrame:
 
 
 def _empty() -> pl.DataFrame:
-    schema = {
+    schema: dict[str, PolarsDataType] = {
         "row_id": pl.String,
         "batch_id": pl.String,
         "event_time": pl.Datetime("us"),

@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from driftbook.timeline.evidence import Reign
+from driftbook.timeline.journal import Story
 from driftbook.timeline.run import Run
-from driftbook.timeline.walk import Story
 
 SHOWN = ("method", "statistic", "p_value", "drift_score", "threshold", "on", "band", "drifted", "note")
 

@@ -7,9 +7,8 @@ the journal's entries alone, so it cannot contradict them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from driftbook.timeline.walk import Entry
+from driftbook.timeline.journal import Entry
 
 WORDS = {
     "green": "the model is well",
@@ -22,13 +21,6 @@ ACTIONS = {
     "retire": "challenger version {version} retired, the champion is kept",
 }
 SHOWN_COLUMNS = 4
-
-
-def status_of(entries: Sequence[Entry], alerts: Sequence[dict[str, Any]]) -> str:
-    """``red`` for a critical alert that still stands on the last day, ``amber`` for a warning, else ``green``."""
-    last = entries[-1]["day"] if entries else ""
-    standing = {alert["severity"] for alert in alerts if alert["last_batch"][:10] >= last}
-    return "red" if "critical" in standing else "amber" if "warning" in standing else "green"
 
 
 def describe_drift(entries: Sequence[Entry]) -> str:

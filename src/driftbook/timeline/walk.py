@@ -7,7 +7,7 @@ taken as given, the others are made here, from nothing but what was known by the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -18,52 +18,10 @@ from driftbook.decisions import Decision
 from driftbook.decisions.promotion import Contender, PromotionEvidence, compare_models, decide_promotion
 from driftbook.decisions.retraining import RetrainingEvidence, decide_retraining
 from driftbook.timeline.evidence import Reign, retraining_evidence
+from driftbook.timeline.journal import Entry, Journal, Office, Story
 from driftbook.timeline.models import Version, champion_version, ensure_model, load_versions
 from driftbook.timeline.run import Run
 from driftbook.timeline.scoring import ensure_predictions
-
-Entry = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Office:
-    """Version numbers in office."""
-
-    champion: int
-    challenger: int | None = None
-    previous: int | None = None
-
-    def as_dict(self) -> dict[str, int | None]:
-        """For the journal."""
-        return {"champion": self.champion, "challenger": self.challenger, "previous": self.previous}
-
-
-@dataclass(frozen=True)
-class Journal:
-    """Where a walk starts: the entries of earlier builds, in order, and the deployment's revision."""
-
-    entries: tuple[Entry, ...] = ()
-    revision: int = 0
-
-
-@dataclass(frozen=True)
-class Story:
-    """The entries of all days up to the run's day, in order; ``given`` of them stood before this run."""
-
-    entries: tuple[Entry, ...]
-    given: int
-    revision: int
-
-    @property
-    def new(self) -> tuple[Entry, ...]:
-        """Entries of the days this run judged."""
-        return self.entries[self.given :]
-
-    @property
-    def office(self) -> dict[str, int | None]:
-        """Who is in office after the last day."""
-        office: dict[str, int | None] = self.entries[-1]["office"]
-        return office
 
 
 def walk(run: Run, journal: Journal, *, until_retrain: bool = False) -> Story:
@@ -220,4 +178,3 @@ class _Walker:
 
 def _change(action: str, version: int, reason: str) -> dict[str, Any]:
     return {"action": action, "version": version, "reason": reason}
-

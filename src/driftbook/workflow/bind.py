@@ -19,7 +19,7 @@ from driftbook.errors import ConfigError, StateError, UnknownNameError
 from driftbook.timeline.run import Run
 
 
-def bind(  # noqa: PLR0913 - one argument per notebook parameter
+def bind(
     task: str,
     *,
     use_case: str,
@@ -78,9 +78,7 @@ def load_tasks(settings: Settings, **env: str) -> dict[str, dict[str, Path]]:
     values = {**defaults, **{key: str(value) for key, value in env.items()}}
     tasks = yaml.safe_load(text)["tasks"]
     return {
-        task["name"]: {
-            key: Path(jinja2.Template(path).render(**values)) for key, path in task["product"].items()
-        }
+        task["name"]: {key: Path(jinja2.Template(path).render(**values)) for key, path in task["product"].items()}
         for task in tasks
     }
 

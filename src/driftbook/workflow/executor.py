@@ -30,9 +30,13 @@ from driftbook.workflow.notebook import mask, write_normalised
 class WholeNotebookEngine(NBClientEngine):  # type: ignore[misc]
     """Executes a notebook without saving it after each cell: papermill saves it once, at the end."""
 
+    started = 0.0
+
     @classmethod
     def execute_notebook(cls, nb: Any, kernel_name: str, output_path: str | None = None, **options: Any) -> Any:
         """As papermill's own, without the path to save to meanwhile."""
+        cls.started = time.monotonic()
+        click.echo(f"  {Path(output_path or 'notebook').stem.replace('_', ' '):<26}", nl=False)
         return super().execute_notebook(nb, kernel_name, output_path=None, **options)
 
 
@@ -54,7 +58,7 @@ class NotebookExecutor(Serial):  # type: ignore[misc]
         super().__init__(build_in_subprocess=False)
         self.settings, self.report, self.held = settings, report, held
 
-    def __call__(self, dag: Any, show_progress: bool) -> Any:  # noqa: ARG002 - Ploomber's signature
+    def __call__(self, dag: Any, show_progress: bool) -> Any:
         """Run the outdated tasks, in order."""
         with self.held:
             started = time.monotonic()
@@ -78,15 +82,15 @@ def make_executor(use_case: str, scenario: str, as_of: str) -> NotebookExecutor:
     return NotebookExecutor(settings, settings.report_folder(case.name, day), held)
 
 
-def finish(task: Any, product: Any) -> None:
+def finish(product: Any) -> None:
     """After a task: write its notebook as HTML, say that it is done."""
-    from driftbook.reports.notebook import notebook_html
+    from driftbook.reports import notebook_html
 
     notebook_html(Path(str(product["nb"])), Path(str(product["html"])))
-    click.echo(f"  done    {str(task.name).replace('_', ' ')}")
+    click.echo(f"done in {time.monotonic() - WholeNotebookEngine.started:4.1f} s")
 
 
-def quarantine(task: Any, product: Any) -> None:
+def quarantine(product: Any) -> None:
     """After a failure: move the broken notebook aside and forget that the task ever ran."""
     notebook = Path(str(product["nb"]))
     failed = notebook.parent / "failed" / notebook.name
@@ -97,7 +101,7 @@ def quarantine(task: Any, product: Any) -> None:
         path = Path(str(product[key]))
         path.with_name(f".{path.name}.metadata").unlink(missing_ok=True)
     shown = mask(str(failed), Settings.find().root)
-    click.echo(f"  FAILED  {str(task.name).replace('_', ' ')}; its notebook lies in {shown}", err=True)
+    click.echo(f"FAILED; the notebook lies in {shown}")
 
 
 def _say_verdict(report: Path, seconds: float) -> None:
@@ -105,4 +109,3 @@ def _say_verdict(report: Path, seconds: float) -> None:
     if summary.exists():
         click.echo("\n" + "\n".join(load_json(summary)["verdict"]))
     click.echo(f"({seconds:.0f} s)")
-

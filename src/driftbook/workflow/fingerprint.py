@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -24,16 +25,16 @@ STATE_TASKS = frozenset({"train_champion", "score_batches", "analyse_drift", "re
 STATE_TASKS |= {"evaluate_challenger", "write_audit"}
 
 
-def imported_modules(source: str, package: str = "") -> set[str]:
+def imported_modules(source: str) -> set[str]:
     """Names of the driftbook modules that a Python source imports, anywhere in it.
 
     Examples
     --------
-    >>> sorted(imported_modules("from driftbook.drift.engine import analyse_drift\\nimport polars"))
+    >>> sorted(imported_modules("from driftbook.drift.engine import analyse_drift; import polars"))
     ['driftbook.drift.engine', 'driftbook.drift.engine.analyse_drift']
     """
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in _at_run_time(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -49,14 +50,26 @@ def notebook_source(path: Path) -> str:
 
 
 def modules_of(source: str) -> list[Path]:
-    """Files of all driftbook modules that a source imports, transitively, sorted."""
-    pending, seen = _files(imported_modules(source)), set[Path]()
+    """Files of all driftbook modules that a source uses, transitively, sorted.
+
+    A package whose ``__init__`` only re-exports is seen through: of ``from driftbook.figures import story`` only
+    the module that defines ``story`` counts, not every figure there is.
+    """
+    pending, seen = imported_modules(source), set[str]()
+    files: set[Path] = set()
     while pending:
-        path = pending.pop()
-        if path not in seen:
-            seen.add(path)
-            pending |= _files(_imports_of(path)) - seen
-    return sorted(seen)
+        name = pending.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for path, rest in _resolve(name):
+            files.add(path)
+            exports = _exports_of(path)
+            if exports is None:
+                pending |= imported_modules(path.read_text(encoding="utf-8")) - seen
+            elif rest in exports:
+                pending.add(exports[rest])
+    return sorted(files)
 
 
 def code_digest(source: str) -> str:
@@ -72,7 +85,8 @@ def input_digest(case: UseCase, settings: Settings) -> str:
     parts = [canonical_json(case.model_dump(mode="json"))]
     folder = settings.raw_folder(case.name)
     if case.source.kind == "files" and folder.is_dir():
-        parts += [f"{path.name} {_cached_digest(path, settings)}" for path in sorted(folder.iterdir()) if path.is_file()]
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+        parts += [f"{path.name} {_cached_digest(path, settings)}" for path in files]
     return sha256_text("\n".join(parts))
 
 
@@ -103,26 +117,42 @@ def state_digest(case: UseCase, settings: Settings, *, as_of: date) -> str:
     return sha256_text(json.dumps(entries, sort_keys=True, default=str))
 
 
+def _at_run_time(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those that only type checkers see."""
+    if not (isinstance(tree, ast.If) and isinstance(tree.test, ast.Name) and tree.test.id == "TYPE_CHECKING"):
+        yield tree
+        for child in ast.iter_child_nodes(tree):
+            yield from _at_run_time(child)
+
+
+def _resolve(name: str) -> list[tuple[Path, str]]:
+    """Files behind a dotted name, each with what is asked of it: parent packages, then the module."""
+    parts, folder = name.split(".")[1:], PACKAGE
+    found: list[tuple[Path, str]] = []
+    for position, part in enumerate(parts):
+        rest = ".".join(parts[position + 1 :])
+        if (folder / f"{part}.py").is_file():
+            return [*found, (folder / f"{part}.py", rest)]
+        folder = folder / part
+        if not folder.is_dir():
+            break
+        if (folder / "__init__.py").is_file():
+            found.append((folder / "__init__.py", rest))
+    return found
+
+
 @cache
-def _imports_of(path: Path) -> frozenset[str]:
-    return frozenset(imported_modules(path.read_text(encoding="utf-8")))
-
-
-def _files(names: frozenset[str] | set[str]) -> set[Path]:
-    """Files behind dotted names; a package brings its ``__init__`` and those of its parents."""
-    files = set()
-    for name in names:
-        folder = PACKAGE
-        for part in name.split(".")[1:]:
-            if (folder / f"{part}.py").is_file():
-                files.add(folder / f"{part}.py")
-                break
-            if not (folder / part).is_dir():
-                break
-            folder = folder / part
-            if (folder / "__init__.py").is_file():
-                files.add(folder / "__init__.py")
-    return files
+def _exports_of(path: Path) -> dict[str, str] | None:
+    """What a package re-exports, by name; ``None`` for a module that does more than that."""
+    if path.name != "__init__.py":
+        return None
+    exports = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            exports.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
+        elif not isinstance(node, ast.Expr | ast.Assign):
+            return None
+    return exports
 
 
 def _cached_digest(path: Path, settings: Settings) -> str:

@@ -15,8 +15,10 @@ def reset(use_case: str, *, settings: Settings) -> None:
 
     case = load_use_case(use_case, settings=settings)
     with patient_lock(settings):
-        for name in ("batches", "targets", "predictions", "quarantine", "ingested"):
-            shutil.rmtree(settings.data_folder(case.name) / name, ignore_errors=True)
+        folder = settings.data_folder(case.name)
+        for name in ("batches", "targets", "predictions", "quarantine"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / "ingested.json").unlink(missing_ok=True)
         for kind in ("models", "fingerprints", "builds"):
             shutil.rmtree(settings.state_folder / kind / case.name, ignore_errors=True)
         with open_database(settings.database_url) as database:

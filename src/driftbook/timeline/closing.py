@@ -1,0 +1,134 @@
+"""The end of a run: alerts, status, verdict, summary and manifest, all from what the run wrote.
+
+Alerts are raised from the story as a whole, so that a catch-up build and daily builds raise the same ones;
+the database remembers which channel has been told of which alert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from driftbook.audit import build_manifest
+from driftbook.data.batches import batch_index
+from driftbook.database import open_database
+from driftbook.decisions.alerts import Alert, raise_alerts, status
+from driftbook.deployment import save_alerts
+from driftbook.timeline.journal import Entry
+from driftbook.timeline.models import load_versions
+from driftbook.timeline.run import Run
+from driftbook.timeline.verdict import verdict_lines
+
+ALERT_COLUMNS = ("severity", "subject", "message", "first_batch", "last_batch")
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What a run concludes and hands over."""
+
+    status: str
+    verdict: list[str]
+    alerts: list[dict[str, Any]]
+    summary: dict[str, Any]
+    manifest: dict[str, Any]
+
+    @property
+    def alerts_table(self) -> pl.DataFrame:
+        """The alerts, newest first."""
+        frame = pl.DataFrame(self.alerts, schema=dict.fromkeys(("key", "use_case", *ALERT_COLUMNS), pl.String))
+        return frame.select(ALERT_COLUMNS).sort("last_batch", descending=True)
+
+
+def close(run: Run, entries: Sequence[Entry], findings: pl.DataFrame) -> Closing:
+    """Raise and send the alerts of a story, and sum the run up.
+
+    Parameters
+    ----------
+    entries
+        ``story.json``: one entry a day.
+    findings
+        ``findings.parquet``: quality findings of all batches.
+    """
+    verdicts = pl.DataFrame([row for entry in entries for row in entry["drift"]["batches"]], infer_schema_length=None)
+    alerts = raise_alerts(verdicts, use_case=run.case.name, findings=findings)
+    latest = str(verdicts["batch_id"].max()) if verdicts.height else None
+    if not run.sandbox:
+        _tell(run, alerts)
+    state = status(alerts, latest_batch=latest)
+    report = run.report_folder
+    shown = report.relative_to(run.settings.root) if report.is_relative_to(run.settings.root) else report
+    lines = verdict_lines(run.case.title, state, entries, report=shown.as_posix())
+    return Closing(
+        status=state,
+        verdict=lines,
+        alerts=[asdict(alert) for alert in alerts],
+        summary=_summary(run, entries, status=state, lines=lines),
+        manifest=_manifest(run, entries),
+    )
+
+
+def describe_run(manifest: dict[str, Any]) -> pl.DataFrame:
+    """The manifest in a few rows: what, and its digest or count."""
+    git = manifest["git"]
+    facts = {
+        "driftbook": manifest["driftbook"],
+        "code": manifest["source_sha256"][:16],
+        "git commit": f"{git['commit'][:12]}{' (changed)' if git['dirty'] else ''}" if git else "none",
+        "lock": (manifest["lock_sha256"] or "none")[:16],
+        "declaration": manifest["declaration_sha256"][:16],
+        "policy": f"{manifest['policy']} {manifest['policy_sha256'][:16]}",
+        "seed": str(manifest["seed"]),
+        "batches": f"{len(manifest['batches'])} files",
+        "models": ", ".join(sorted(manifest["models"])),
+        "products": f"{len(manifest['products'])} files",
+    }
+    return pl.DataFrame({"what": list(facts), "digest or count": list(facts.values())})
+
+
+def _tell(run: Run, alerts: Sequence[Alert]) -> None:
+    from driftbook.notify import send
+
+    with open_database(run.settings.database_url) as database:
+        save_alerts(database, alerts, now=datetime.now(UTC))
+        send(database, alerts, now=datetime.now(UTC))
+
+
+def _summary(run: Run, entries: Sequence[Entry], *, status: str, lines: list[str]) -> dict[str, Any]:
+    last = entries[-1]
+    notebooks = sorted((run.settings.root / "notebooks").glob("0*.ipynb"))
+    return {
+        "schema": 1,
+        "use_case": run.case.name,
+        "title": run.case.title,
+        "as_of": run.as_of.isoformat(),
+        "status": status,
+        "verdict": lines,
+        "champion": last["office"]["champion"],
+        "challenger": last["office"]["challenger"],
+        "decision": last["decision"]["action"],
+        "drifted_columns": last["drift"]["drifted_columns"],
+        "changes": [{"day": entry["day"], **change} for entry in entries for change in entry["changes"]],
+        "notebooks": [
+            {"name": path.stem, "html": f"{path.stem}.html", "ipynb": f"{path.stem}.ipynb"} for path in notebooks
+        ],
+        "evidently": "evidently_drift.html",
+    }
+
+
+def _manifest(run: Run, entries: Sequence[Entry]) -> dict[str, Any]:
+    index = batch_index(run.case, run.settings, as_of=run.as_of)
+    played = {number for entry in entries for number in entry["office"].values() if number is not None}
+    versions = load_versions(run)
+    return build_manifest(
+        case=run.case,
+        policy=run.policy,
+        settings=run.settings,
+        as_of=run.as_of,
+        inputs=dict(zip(index["batch_id"], index["sha256"], strict=True)),
+        models={number: versions[number].folder for number in sorted(played) if number in versions},
+        folder=run.report_folder,
+    )

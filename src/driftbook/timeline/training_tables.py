@@ -1,0 +1,63 @@
+"""Small tables about a trained version, for the notebooks that train: made from its training record alone."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from driftbook.config import Settings, UseCase
+from driftbook.model.metrics import METRICS
+
+
+def training_facts(training: dict[str, Any] | None) -> pl.DataFrame:
+    """What a version was trained on: fact and value."""
+    if training is None:
+        return pl.DataFrame(schema={"fact": pl.String, "value": pl.String})
+    facts = {
+        "rows": f"{training['rows']:,} ({training['train_rows']:,} to learn, {training['test_rows']:,} to test)",
+        "events": f"{training['trained_from'][:10]} to {training['trained_until'][:10]}",
+        "window": training["window"].replace("_", " "),
+        "features": f"{len(training['features'])}",
+        "classes": ", ".join(training["classes"][:8]) + (" …" if len(training["classes"]) > 8 else ""),
+        "trials": f"{len(training['trials'])}, {training['rounds']} rounds in the chosen one",
+        "digest of the rows": training["data_sha256"][:16],
+    }
+    return pl.DataFrame({"fact": list(facts), "value": list(facts.values())})
+
+
+def compare_with_baselines(training: dict[str, Any], case: UseCase, settings: Settings) -> pl.DataFrame:
+    """One row per model on the same held-out rows, the champion first, intervals for its accuracy and ROC AUC."""
+    rows = [_model_row("champion", training["metrics"])]
+    rows += [_model_row(name.replace("_", " "), metrics) for name, metrics in training["baselines"].items()]
+    if case.source.kind == "simulate":
+        from driftbook.data.simulate import best_accuracy
+
+        day = date.fromisoformat(training["trained_until"][:10])
+        rows.append({"model": "best possible (truth)", "accuracy": f"{best_accuracy(case, day):.1%}"})
+    return pl.DataFrame(rows, schema=dict.fromkeys(("model", *METRICS), pl.String))
+
+
+def challenger_against_champion(result: dict[str, Any]) -> pl.DataFrame:
+    """Metrics of a trained challenger and of the champion, each on its own held-out rows."""
+    schema = dict.fromkeys(("model", *METRICS), pl.String)
+    if result["training"] is None:
+        return pl.DataFrame(schema=schema)
+    challenger, champion = result["training"]["metrics"], result["champion"]
+    return pl.DataFrame([_model_row("challenger", challenger), _model_row("champion", champion)], schema=schema)
+
+
+def _model_row(name: str, metrics: dict[str, Any]) -> dict[str, str]:
+    row = {"model": name}
+    for metric in METRICS:
+        estimate = metrics.get(metric)
+        if estimate and estimate["value"] is not None:
+            row[metric] = _show(metric, estimate["value"])
+            if name in ("champion", "challenger") and metric in ("accuracy", "roc_auc"):
+                row[metric] += f" ({_show(metric, estimate['low'])} to {_show(metric, estimate['high'])})"
+    return row
+
+
+def _show(metric: str, value: float) -> str:
+    return f"{value:.3f}" if metric in ("log_loss", "brier", "roc_auc") else f"{value:.1%}"

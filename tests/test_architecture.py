@@ -1,0 +1,164 @@
+"""The house holds: modules import downwards only, heavy dependencies have one owner, files stay short."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "driftbook"
+LONGEST_FILE = 300
+ORDER = [
+    "errors",
+    "config",
+    "schema",
+    "storage",
+    "database",
+    "data.scales",
+    "data.scenarios",
+    "data.customers",
+    "data.simulate",
+    "data.sources",
+    "data.dealing",
+    "data.streams",
+    "data.ingestion",
+    "data.batches",
+    "data.roles",
+    "data.sniffing",
+    "data.declaration",
+    "data.declare",
+    "quality",
+    "model.features",
+    "model.calibration",
+    "model.bundle",
+    "model.ranking",
+    "model.metrics",
+    "model.splits",
+    "model.boosting",
+    "model.baselines",
+    "model.evaluation",
+    "model.explain",
+    "model.training",
+    "model.estimation",
+    "registry",
+    "drift.profile",
+    "drift.sorted_columns",
+    "drift.null_laws",
+    "drift.contract",
+    "drift.binned",
+    "drift.methods",
+    "drift.calibration",
+    "drift.thresholds",
+    "drift.reference",
+    "drift.engine",
+    "decisions",
+    "decisions.alerts",
+    "decisions.retraining",
+    "decisions.sequential",
+    "decisions.comparison",
+    "decisions.promotion",
+    "deployment",
+    "notify",
+    "audit",
+    "tables",
+    "figures",
+    "reports",
+    "timeline",
+    "workflow",
+    "cli",
+]
+OWNERS = {
+    "mlflow": {"registry"},
+    "evidently": {"reports"},
+    "ploomber": {"workflow"},
+    "papermill": {"workflow"},
+    "sqlalchemy": {"database", "data.sources"},  # a person's own database is read without creating our tables in it
+    "typer": {"cli"},
+    "httpx": {"notify"},
+    "optuna": {"model.boosting"},
+    "sklearn": {"model.baselines"},
+    "pandas": {"reports", "registry"},
+}
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _room(module: str) -> str | None:
+    """The entry of ORDER a module belongs to: the longest one that begins its name."""
+    fitting = [room for room in ORDER if module == room or module.startswith(f"{room}.")]
+    return max(fitting, key=len) if fitting else None
+
+
+def _imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            found.add(str(node.module))
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def _typing_only(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.ImportFrom):
+                    found.add(str(inner.module))
+    return found
+
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: _module(path) or "driftbook")
+def test_a_module_imports_only_from_rooms_below_it(path):
+    module = _module(path)
+    if module in ("", "data", "model", "drift"):
+        return
+    room = _room(module)
+    assert room is not None, f"{module} has no place in ORDER"
+    for name in _imports(path) - _typing_only(path):
+        other = _room(name.removeprefix("driftbook.")) if name.startswith("driftbook.") else None
+        if other is not None and other != room:
+            assert ORDER.index(other) < ORDER.index(room), f"{module} imports {name}, which lies above it"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: _module(path) or "driftbook")
+def test_heavy_dependencies_are_imported_by_their_owner_only(path):
+    room = _room(_module(path))
+    for name in _imports(path):
+        owners = OWNERS.get(name.split(".")[0])
+        assert owners is None or room in owners, f"{_module(path)} imports {name}; its owner is {owners}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: _module(path) or "driftbook")
+def test_no_file_is_longer_than_a_person_reads(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+
+
+def test_no_room_is_listed_that_does_not_exist():
+    names = {_module(path) for path in MODULES}
+    assert set(ORDER) <= names
+
+
+@pytest.mark.parametrize(
+    ("imported", "heavy"),
+    [
+        ("driftbook", {"polars", "pandas", "sklearn", "mlflow", "evidently", "sqlalchemy", "xgboost"}),
+        ("driftbook.cli", {"polars", "pandas", "sklearn", "mlflow", "evidently", "sqlalchemy", "xgboost"}),
+        ("driftbook.tables, driftbook.figures", {"pandas", "sklearn", "mlflow", "evidently", "scipy", "xgboost"}),
+        ("driftbook.timeline.office", {"sklearn", "mlflow", "evidently", "optuna", "ploomber"}),
+    ],
+)
+def test_importing_costs_only_what_is_used(imported, heavy):
+    code = f"import sys, {imported}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not heavy & set(done.stdout.split())
