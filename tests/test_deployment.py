@@ -19,6 +19,7 @@ from driftbook.decisions.alerts import Alert
 from driftbook.deployment import (
     Office,
     commit_story,
+    forget,
     history,
     journal_before,
     load_alerts,
@@ -273,3 +274,17 @@ def test_alerts_are_listed_by_use_case_and_batch(database: Database) -> None:
     assert load_alerts(database)["use_case"].to_list() == ["bank", "churn", "churn"]
     assert load_alerts(database, "churn")["first_batch"].to_list() == ["2026-05-20", "2026-06-01"]
     assert load_alerts(database, "telco").height == 0
+
+
+def test_a_forgotten_use_case_begins_anew_and_others_stay(database: Database) -> None:
+    for case in ("churn", "bank"):
+        commit(database, story(), as_of=SECOND, revision=0, case=case)
+        save_alerts(database, [replace(alert(), key=case, use_case=case)], now=NOW)
+        with database.transaction() as work:
+            work.execute("INSERT INTO notification VALUES (:key, 'log', '')", key=case)
+    forget(database, "churn")
+    assert load_office(database, "churn") == Office()
+    assert history(database, "churn").height == load_alerts(database, "churn").height == 0
+    assert database.rows("SELECT alert_key FROM notification") == [{"alert_key": "bank"}]
+    assert commit(database, story(), as_of=FIRST, revision=0) == "committed"
+    assert load_office(database, "bank").revision == 2

@@ -179,6 +179,16 @@ def load_alerts(database: Database, use_case: str | None = None) -> pl.DataFrame
     return pl.DataFrame(found, schema=ALERT_SCHEMA).sort("use_case", "first_batch", "key")
 
 
+def forget(database: Database, use_case: str) -> None:
+    """Erase what is kept about a use case, its history and alerts included, so that it can begin anew."""
+    with database.transaction() as work:
+        _hold(work, use_case)
+        told = "DELETE FROM notification WHERE alert_key IN (SELECT key FROM alert WHERE use_case = :use_case)"
+        work.execute(told, use_case=use_case)
+        for table in ("alert", "journal", "deployment_change", "deployment"):
+            work.execute(f"DELETE FROM {table} WHERE use_case = :use_case", use_case=use_case)
+
+
 _INSERT_CHANGE = """
 INSERT INTO deployment_change (use_case, revision, at, day, action, version, actor, reason, record_sha256)
 VALUES (:use_case, :revision, :at, :day, :action, :version, :actor, :reason, :record_sha256)
