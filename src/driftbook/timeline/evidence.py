@@ -53,8 +53,12 @@ class Reign:
         return cls(version, since, table, verdicts)
 
     def verdict(self, day: date) -> dict[str, Any]:
-        """The day's drift in short, for its journal entry; ``batches`` holds the verdict rows."""
-        batches = self._until(day).filter(pl.col("batch_id").str.slice(0, 10) == day.isoformat()).to_dicts()
+        """The day's drift in short, for its journal entry; ``batches`` holds the verdict rows.
+
+        Target drift is left out: it is seen only days later, when the targets are known.
+        """
+        today = self._until(day).filter(pl.col("batch_id").str.slice(0, 10) == day.isoformat())
+        batches = today.drop("target_drifted").to_dicts()
         worst = max(batches, key=lambda row: row["top_excess"] or 0.0, default={"top_column": None, "top_excess": None})
         return {
             "alarmed": any(row["alarmed"] for row in batches),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,12 @@ from driftbook.drift.engine import Reference, build_reference
 from driftbook.errors import ModelError
 from driftbook.model.bundle import Bundle
 from driftbook.model.training import train
-from driftbook.storage import canonical_json, load_json, sha256_text, write_json, writing
+from driftbook.storage import canonical_json, load_json, sha256_file, sha256_text, write_json, writing
 from driftbook.timeline.run import Run
 from driftbook.timeline.window import choose_window
 
 PACKAGE = Path(__file__).parents[1]
-TRAINING_CODE = ("model/features.py", "model/training.py", "model/bundle.py", "drift/reference.py", "drift/profile.py")
+TRAINING_ROOMS = ("model", "drift")
 
 
 @dataclass(frozen=True)
@@ -76,23 +76,27 @@ def load_versions(run: Run) -> dict[int, Version]:
 
 
 def champion_version(run: Run) -> Version:
-    """The first champion: trained on the history, as of the day the stream begins."""
-    return ensure_model(run, cutoff=first_stream_day(run.case, run.settings), history_only=True)
+    """The first champion: trained on what was known on the eve of the stream."""
+    return ensure_model(run, cutoff=first_stream_day(run.case, run.settings) - timedelta(days=1), refit=False)
 
 
-def ensure_model(run: Run, *, cutoff: date, history_only: bool = False, drift_since: date | None = None) -> Version:
-    """The model trained on what was known at the end of ``cutoff``; trained now unless it exists.
+def ensure_model(run: Run, *, cutoff: date, drift_since: date | None = None, refit: bool = True) -> Version:
+    """The model trained on the rows labelled by the end of ``cutoff``; trained now unless it exists.
 
     Parameters
     ----------
-    cutoff
-        A challenger is trained on all rows labelled by the end of this day; the first champion
-        (``history_only``) on the history before it.
     drift_since
         First day of the drift that called for it: the training window (all rows, or those since then) is
         chosen by time-aware validation.
+    refit
+        Fit once more on all rows after the test: the newest rows carry what a challenger has to learn.
     """
-    rows = _training_rows(run, cutoff=cutoff, history_only=history_only)
+    rows = labelled_rows(run.case, run.settings, as_of=cutoff)
+    if rows.is_empty():
+        raise ModelError(
+            f"{run.case.name}: no rows are labelled by {cutoff}, so nothing can be trained; "
+            "check the source, label_delay_days and how much history lies before stream_start"
+        )
     key = _key(run, rows, cutoff=cutoff, drift_since=drift_since)
     versions = load_versions(run)
     for version in versions.values():
@@ -101,7 +105,7 @@ def ensure_model(run: Run, *, cutoff: date, history_only: bool = False, drift_si
     window = "all"
     if drift_since is not None:
         window, rows = choose_window(run.case, rows, since=drift_since, seed=run.case.seed)
-    training = train(run.case, rows, seed=run.case.seed, refit=not history_only)
+    training = train(run.case, rows, seed=run.case.seed, refit=refit)
     reference = build_reference(
         rows.join(training.scores.select("row_id", "prediction", "prediction_score"), on="row_id", how="left"),
         case=run.case,
@@ -118,27 +122,23 @@ def ensure_model(run: Run, *, cutoff: date, history_only: bool = False, drift_si
     return Version(number, folder)
 
 
-def _training_rows(run: Run, *, cutoff: date, history_only: bool) -> pl.DataFrame:
-    if history_only:
-        history = labelled_rows(run.case, run.settings, as_of=run.as_of)
-        rows = history.filter(pl.col("event_time").dt.date() < cutoff)
-        what = f"history before {cutoff}"
-    else:
-        rows = labelled_rows(run.case, run.settings, as_of=cutoff)
-        what = f"rows labelled by {cutoff}"
-    if rows.is_empty():
-        raise ModelError(f"{run.case.name}: no {what} to train on; check the source and label_delay_days")
-    return rows
+def train_challenger(run: Run, *, cutoff: date, drift_since: date | None) -> tuple[Version | None, list[str]]:
+    """A challenger and the reasons of its gate; no version where the rows allow none, with that as the reason."""
+    try:
+        version = ensure_model(run, cutoff=cutoff, drift_since=drift_since)
+    except ModelError as error:
+        return None, [str(error)]
+    return version, list(version.training["gate"]["reasons"])
 
 
 def _key(run: Run, rows: pl.DataFrame, *, cutoff: date, drift_since: date | None) -> str:
     declared = run.case.model_dump(mode="json", include={"columns", "derived", "model", "task", "seed"})
-    code = [sha256_text((PACKAGE / path).read_text(encoding="utf-8")) for path in TRAINING_CODE]
+    files = [path for room in TRAINING_ROOMS for path in sorted((PACKAGE / room).glob("*.py"))]
     return sha256_text(
         canonical_json(
             {
                 "case": declared,
-                "code": code,
+                "code": [sha256_file(path) for path in files],
                 "cutoff": cutoff,
                 "drift_since": drift_since,
                 "rows": _digest(rows),

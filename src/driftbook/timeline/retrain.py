@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from driftbook.timeline.models import ensure_model, load_versions
+from driftbook.timeline.models import load_versions, train_challenger
 from driftbook.timeline.run import Run
 
 
@@ -19,23 +19,22 @@ def retrain(run: Run, record: dict[str, Any]) -> dict[str, Any]:
 
     Returns
     -------
-    ``status`` (``trained``, ``failed_gate``, ``not_needed``), ``reasons``, and for a trained one ``version``,
-    ``window`` and its ``training`` record.
+    ``status`` (``trained``, ``failed_gate``, ``not_needed``), ``reasons``, and for a trained one ``version``, its
+    ``training`` record, and the metrics of the ``champion``.
     """
     decision = record["decision"]
     if decision["action"] != "retrain":
         return {"status": "not_needed", "reasons": decision["reasons"], "version": None, "training": None}
     first = decision["evidence"]["given"]["first_alarmed_batch"]
-    version = ensure_model(
+    version, reasons = train_challenger(
         run,
         cutoff=date.fromisoformat(record["day"]),
         drift_since=date.fromisoformat(first[:10]) if first else None,
     )
     return {
-        "status": "trained" if version.passed else "failed_gate",
-        "reasons": version.training["gate"]["reasons"],
-        "version": version.number,
-        "window": version.training["window"],
-        "training": version.training,
+        "status": "trained" if version and version.passed else "failed_gate",
+        "reasons": reasons,
+        "version": version.number if version else None,
+        "training": version.training if version else None,
         "champion": load_versions(run)[record["during"]["champion"]].training["metrics"],
     }

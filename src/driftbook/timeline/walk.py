@@ -19,7 +19,7 @@ from driftbook.decisions.promotion import Contender, PromotionEvidence, compare_
 from driftbook.decisions.retraining import RetrainingEvidence, decide_retraining
 from driftbook.timeline.evidence import Reign, retraining_evidence
 from driftbook.timeline.journal import Entry, Journal, Office, Story
-from driftbook.timeline.models import Version, champion_version, ensure_model, load_versions
+from driftbook.timeline.models import Version, champion_version, load_versions, train_challenger
 from driftbook.timeline.run import Run
 from driftbook.timeline.scoring import ensure_predictions
 
@@ -155,10 +155,11 @@ class _Walker:
         return Contender(number, version.bundle.classes, self.predictions[number])
 
     def _train(self, day: date, reign: Reign) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        version = ensure_model(self.run, cutoff=day, drift_since=reign.drift_since(day))
+        version, reasons = train_challenger(self.run, cutoff=day, drift_since=reign.drift_since(day))
         self.last_training = day
-        trained = {"version": version.number, "passed": version.passed, "reasons": version.training["gate"]["reasons"]}
-        if not version.passed:
+        passed = version is not None and version.passed
+        trained = {"version": version.number if version else None, "passed": passed, "reasons": reasons}
+        if version is None or not passed:
             return trained, []
         self.office = replace(self.office, challenger=version.number)
         return trained, [_change("challenge", version.number, "passed its gate")]

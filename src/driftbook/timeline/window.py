@@ -12,8 +12,9 @@ from datetime import date
 import polars as pl
 
 from driftbook.config import UseCase
-from driftbook.model.metrics import matrix_of, measure
-from driftbook.model.training import train
+from driftbook.errors import ModelError
+from driftbook.model.metrics import log_loss
+from driftbook.model.training import fit_quickly
 
 NEWEST_SHARE = 1 / 3
 SMALLEST_WINDOW = 100
@@ -35,15 +36,14 @@ def choose_window(case: UseCase, rows: pl.DataFrame, *, since: date, seed: int) 
     older = fresh.head(fresh.height - newest.height)
     if older.height < SMALLEST_WINDOW or older["target"].n_unique() < 2 or newest["target"].n_unique() < 2:
         return "all", rows
-    quick = case.model_copy(update={"model": case.model.model_copy(update={"trials": 1, "folds": 2})})
     losses = {}
     for window, candidate in (("all", rows.head(rows.height - newest.height)), ("since_drift", older)):
-        bundle = train(quick, candidate, seed=seed).bundle
-        scored = bundle.score(newest)
-        table = matrix_of(scored["probabilities"], classes=len(bundle.classes))
-        figures = measure(
-            newest["target"], scored["prediction"], table, classes=bundle.classes, positive=bundle.positive
-        )
-        losses[window] = figures["log_loss"].value
+        try:
+            bundle = fit_quickly(case, candidate, seed=seed)
+        except ModelError:  # too few rows of a class: this window is no choice
+            continue
+        losses[window] = log_loss(newest["target"], bundle.score(newest)["probabilities"], classes=bundle.classes)
+    if not losses:
+        return "all", rows
     best = min(losses, key=lambda window: (losses[window], window))
     return best, rows if best == "all" else fresh

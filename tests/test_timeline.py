@@ -1,0 +1,145 @@
+"""The day loop looks into no future: one build tells the story of daily builds, and the future changes nothing."""
+
+import shutil
+from datetime import date, timedelta
+
+import pytest
+from workbench import ONSET_DAY, build_story, make_workbench, run_of
+
+from driftbook.data.batches import first_stream_day
+from driftbook.database import open_database
+from driftbook.deployment import history, load_office
+from driftbook.storage import canonical_json
+from driftbook.timeline.models import load_versions
+from driftbook.timeline.office import open_journal
+from driftbook.timeline.verdict import describe_decisions, describe_drift, verdict_lines
+from driftbook.timeline.walk import walk
+
+FIRST = date(2026, 5, 17)
+LAST = FIRST + timedelta(days=17)
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """One build over the whole stream."""
+    settings = make_workbench(tmp_path_factory.mktemp("catch_up"))
+    return settings, build_story(settings, LAST.isoformat())
+
+
+def _actions(story):
+    return [(entry["day"], change["action"]) for entry in story.entries for change in entry["changes"]]
+
+
+def test_the_story_is_drift_challenger_promotion(told):
+    _, story = told
+    onset = (FIRST + timedelta(days=ONSET_DAY - 1)).isoformat()
+    alarms = [entry["day"] for entry in story.entries if entry["drift"]["alarmed"]]
+    assert onset <= alarms[0] <= (FIRST + timedelta(days=ONSET_DAY + 1)).isoformat()
+    assert [action for _, action in _actions(story)][:2] == ["challenge", "promote"]
+
+
+def test_one_build_over_the_stream_tells_the_story_of_daily_builds(told, tmp_path):
+    settings, whole = told
+    daily = make_workbench(tmp_path)
+    for day in range((LAST - FIRST).days + 1):
+        story = build_story(daily, (FIRST + timedelta(days=day)).isoformat())
+    assert canonical_json(list(story.entries)) == canonical_json(list(whole.entries))
+    for version, other in zip(
+        load_versions(run_of(settings, "2026-06-03")).values(),
+        load_versions(run_of(daily, "2026-06-03")).values(),
+        strict=True,
+    ):
+        assert version.training == other.training
+        assert (version.folder / "model.ubj").read_bytes() == (other.folder / "model.ubj").read_bytes()
+
+
+def test_deleting_all_data_after_a_day_changes_no_record_as_of_that_day(told, tmp_path):
+    settings, _ = told
+    shutil.copytree(settings.root, tmp_path / "desk")
+    copy = type(settings)(root=tmp_path / "desk")
+    day = FIRST + timedelta(days=ONSET_DAY + 6)
+    shutil.rmtree(copy.state_folder)
+    before = walk(run_of(copy, day.isoformat()), open_journal(run_of(copy, day.isoformat())))
+    data = copy.data_folder("churn")
+    for partition in [*data.glob("batches/date=*"), *data.glob("targets/date=*"), *data.glob("predictions/*/date=*")]:
+        if date.fromisoformat(partition.name.removeprefix("date=")) > day:
+            shutil.rmtree(partition)
+    shutil.rmtree(copy.state_folder)
+    shutil.rmtree(data / "predictions")
+    after = walk(run_of(copy, day.isoformat()), open_journal(run_of(copy, day.isoformat())))
+    assert canonical_json(list(after.entries)) == canonical_json(list(before.entries))
+
+
+def test_repeating_a_build_changes_nothing(told):
+    settings, story = told
+    with open_database(settings.database_url) as database:
+        before = load_office(database, "churn"), history(database, "churn")
+    again = build_story(settings, LAST.isoformat())
+    with open_database(settings.database_url) as database:
+        assert load_office(database, "churn") == before[0]
+        assert history(database, "churn").equals(before[1])
+    assert canonical_json(list(again.entries)) == canonical_json(list(story.entries))
+
+
+def test_a_build_of_an_earlier_day_reports_and_leaves_the_deployment_alone(told):
+    settings, story = told
+    with open_database(settings.database_url) as database:
+        office = load_office(database, "churn")
+    earlier = build_story(settings, (FIRST + timedelta(days=3)).isoformat())
+    with open_database(settings.database_url) as database:
+        assert load_office(database, "churn") == office
+    assert list(earlier.entries) == list(story.entries[:4])
+
+
+def test_a_challenger_learns_only_what_was_known_on_its_day(told):
+    settings, story = told
+    trained = next(entry for entry in story.entries if entry["trained"])
+    version = load_versions(run_of(settings, LAST.isoformat()))[trained["trained"]["version"]]
+    delay = run_of(settings, LAST.isoformat()).case.label_delay
+    assert date.fromisoformat(version.trained_until[:10]) + delay <= date.fromisoformat(trained["day"])
+
+
+def test_the_undrifted_variant_raises_no_alarm_and_waits(tmp_path):
+    settings = make_workbench(tmp_path)
+    story = build_story(settings, LAST.isoformat(), scenario="stable")
+    assert not any(entry["drift"]["alarmed"] for entry in story.entries)
+    assert {entry["decision"]["action"] for entry in story.entries} == {"wait"}
+    assert settings.data_folder("churn-stable").is_dir()
+    assert not settings.data_folder("churn").joinpath("batches").exists()
+
+
+def test_the_first_stream_day_is_judged_with_the_first_champion(told):
+    settings, story = told
+    run = run_of(settings, LAST.isoformat())
+    assert story.entries[0]["day"] == first_stream_day(run.case, settings).isoformat()
+    assert story.entries[0]["during"] == {"champion": 1, "challenger": None, "previous": None}
+
+
+def _entry(day, *, alarmed=False, columns=(), action="wait", changes=(), office=None):
+    return {
+        "day": day,
+        "drift": {"alarmed": alarmed, "drifted_columns": list(columns)},
+        "decision": {"action": action, "reasons": ["Nothing calls for it."]},
+        "trained": None,
+        "changes": list(changes),
+        "office": office or {"champion": 1, "challenger": None},
+    }
+
+
+def test_the_verdict_names_what_drifted_since_when_and_what_was_decided():
+    entries = [
+        _entry("2026-06-01"),
+        _entry("2026-06-02", alarmed=True, columns=["age"]),
+        _entry("2026-06-03", alarmed=True, columns=["age", "fee"], changes=[{"action": "challenge", "version": 2}]),
+        _entry("2026-06-04", office={"champion": 1, "challenger": 2}),
+    ]
+    assert describe_drift(entries) == "Drift in age, fee since 2026-06-02 (until 2026-06-03)."
+    assert describe_decisions(entries).startswith("2026-06-03 challenger version 2 trained; 2026-06-04 wait")
+    lines = verdict_lines("Churn", "amber", entries, report="reports/churn/2026-06-04")
+    assert lines[0] == "Churn, 2026-06-04: AMBER, have a look."
+    assert lines[2] == "Champion: version 1, challenger: version 2."
+
+
+def test_a_spell_that_lasts_is_said_to_stand():
+    entries = [_entry("2026-06-01", alarmed=True, columns=list("abcdef"))]
+    assert describe_drift(entries) == "Drift in a, b, c, d and 2 more since 2026-06-01 (still standing)."
