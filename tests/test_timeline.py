@@ -35,7 +35,7 @@ def test_the_story_is_drift_challenger_promotion(told):
     onset = (FIRST + timedelta(days=ONSET_DAY - 1)).isoformat()
     alarms = [entry["day"] for entry in story.entries if entry["drift"]["alarmed"]]
     assert onset <= alarms[0] <= (FIRST + timedelta(days=ONSET_DAY + 1)).isoformat()
-    assert [action for _, action in _actions(story)][:2] == ["challenge", "promote"]
+    assert [action for _, action in _actions(story)][:3] == ["appoint", "challenge", "promote"]
 
 
 def test_one_build_over_the_stream_tells_the_story_of_daily_builds(told, tmp_path):

@@ -93,6 +93,12 @@ def journal_before(database: Database, use_case: str, as_of: date) -> list[dict[
     return [json.loads(row["entry"]) for row in sorted(found, key=lambda row: str(row["batch_id"]))]
 
 
+def latest_as_of(database: Database, use_case: str) -> date | None:
+    """The latest day a build of this use case has judged up to; ``None`` before the first build."""
+    found = database.rows("SELECT max(as_of) AS latest FROM journal WHERE use_case = :use_case", use_case=use_case)
+    return date.fromisoformat(found[0]["latest"]) if found[0]["latest"] else None
+
+
 def commit_story(
     database: Database,
     use_case: str,

@@ -12,7 +12,7 @@ from driftbook.figures.panel import Panel, over_batches, tick_labels
 from driftbook.tables import Format, format_value
 
 EVENTS = {
-    "register": ("circle", BLUE, "champion"),
+    "appoint": ("circle", BLUE, "appointed"),
     "challenge": ("triangle", ORANGE, "challenger"),
     "retrain": ("triangle", ORANGE, "retrained"),
     "promote": ("diamond", TEAL, "promoted"),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from driftbook.model.bundle import load_xgboost
 from driftbook.model.calibration import Array
 from driftbook.model.features import Matrix
 from driftbook.model.splits import Codes, Mask
@@ -173,9 +174,10 @@ def _held_out(train: Rows, valid: Rows) -> tuple[xgboost.QuantileDMatrix, xgboos
 
 
 def _data(rows: Rows, *, like: xgboost.QuantileDMatrix | None = None) -> xgboost.QuantileDMatrix:
-    import xgboost
-
-    return xgboost.QuantileDMatrix(rows.matrix, rows.codes, missing=np.nan, nthread=1, ref=like)
+    library = load_xgboost()
+    options = {"missing": np.nan, "nthread": 1, "ref": like}
+    data: xgboost.QuantileDMatrix = library.QuantileDMatrix(rows.matrix, rows.codes, **options)
+    return data
 
 
 def _boost(
@@ -187,8 +189,7 @@ def _boost(
     seed: int,
     valid: xgboost.QuantileDMatrix | None,
 ) -> xgboost.Booster:
-    import xgboost
-
+    library = load_xgboost()
     settings: dict[str, Any] = {"tree_method": "hist", "nthread": 1, "seed": seed, "verbosity": 0, **params}
     if classes == 2:
         settings |= {"objective": "binary:logistic", "eval_metric": "logloss"}
@@ -196,7 +197,9 @@ def _boost(
         # the estimated intercept of a class without rows would be minus infinity
         settings |= {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": classes, "base_score": 0.5}
     if valid is None:
-        return xgboost.train(settings, data, rounds)
-    return xgboost.train(
+        booster: xgboost.Booster = library.train(settings, data, rounds)
+        return booster
+    booster = library.train(
         settings, data, rounds, evals=[(valid, "valid")], early_stopping_rounds=PATIENCE, verbose_eval=False
     )
+    return booster

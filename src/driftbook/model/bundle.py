@@ -9,6 +9,9 @@ short or tampered with is refused, never half used.
 from __future__ import annotations
 
 import hashlib
+import importlib
+import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +25,7 @@ from driftbook.model.calibration import Array, Calibration
 from driftbook.model.features import Encoder, Matrix
 
 if TYPE_CHECKING:
-    import xgboost  # 2.5 s, most of it scikit-learn: only who loads a model pays
+    import xgboost
 
 FORMAT = 1
 MODEL_FILE = "model.ubj"
@@ -35,6 +38,25 @@ SCORE_SCHEMA = pl.Schema(
         "probabilities": pl.List(pl.Float64()),
     }
 )
+
+
+_importing = threading.Lock()
+
+
+def load_xgboost() -> Any:
+    """XGBoost, imported when first used and without scikit-learn.
+
+    On import XGBoost looks for scikit-learn, for wrappers that are not used here; that takes 1.9 of its 2.4 s and every
+    notebook that scores would pay it. So it is told that there is none, unless it was imported before.
+    """
+    with _importing:
+        if "xgboost" not in sys.modules and "sklearn" not in sys.modules:
+            sys.modules["sklearn"] = None  # type: ignore[assignment]  # Python's way to say: not to be imported
+            try:
+                importlib.import_module("xgboost")
+            finally:
+                del sys.modules["sklearn"]
+        return importlib.import_module("xgboost")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +99,7 @@ class Bundle:
         ModelError
             If a file is missing, was changed, or is of another format.
         """
-        import xgboost
-
+        xgboost = load_xgboost()
         content = _schema(folder)
         booster = xgboost.Booster({"nthread": threads})
         booster.load_model(bytearray(_model(folder, content)))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from driftbook.model.bundle import Bundle
+from driftbook.model.bundle import Bundle, load_xgboost
 from driftbook.model.calibration import Array
 
 BASE = "(base)"
@@ -76,8 +76,7 @@ def _by_share(item: tuple[str, float]) -> tuple[float, str]:
 
 def _decided(bundle: Bundle, rows: pl.DataFrame) -> Array:
     """Calibrated contributions to the positive or the predicted class, shape (rows, features + 1)."""
-    import xgboost
-
+    xgboost = load_xgboost()
     width = len(bundle.encoder.features) + 1
     if not rows.height:
         return np.empty((0, width))

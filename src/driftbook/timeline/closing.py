@@ -17,7 +17,7 @@ from driftbook.audit import build_manifest
 from driftbook.data.batches import batch_index
 from driftbook.database import open_database
 from driftbook.decisions.alerts import Alert, raise_alerts, status
-from driftbook.deployment import save_alerts
+from driftbook.deployment import latest_as_of, save_alerts
 from driftbook.timeline.journal import Entry
 from driftbook.timeline.models import load_versions
 from driftbook.timeline.run import Run
@@ -93,8 +93,10 @@ def _tell(run: Run, alerts: Sequence[Alert]) -> None:
     from driftbook.notify import send
 
     with open_database(run.settings.database_url) as database:
-        save_alerts(database, alerts, now=datetime.now(UTC))
-        send(database, alerts, now=datetime.now(UTC))
+        latest = latest_as_of(database, run.case.name)
+        if latest is None or latest <= run.as_of:  # a report of an earlier day, made anew, tells nobody
+            save_alerts(database, alerts, now=datetime.now(UTC))
+            send(database, alerts, now=datetime.now(UTC))
 
 
 def _summary(run: Run, entries: Sequence[Entry], *, status: str, lines: list[str]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def walk(run: Run, journal: Journal, *, until_retrain: bool = False) -> Story:
         Stop on the first day whose decision is to retrain, before anything is trained.
     """
     entries = list(journal.entries)
+    appointed = not entries
     judged = {entry["day"] for entry in entries}
     office = _office_after(run, entries)
     since = reign_start(run, entries, office.champion)
@@ -43,6 +44,11 @@ def walk(run: Run, journal: Journal, *, until_retrain: bool = False) -> Story:
         if day.isoformat() in judged:
             continue
         entry = walker.judge(day, train=not until_retrain)
+        if appointed:
+            entry["changes"].insert(
+                0, _change("appoint", office.champion, "the first champion, trained on the history")
+            )
+            appointed = False
         entries.append(entry)
         if until_retrain and entry["decision"]["action"] == "retrain":
             break
@@ -87,6 +93,7 @@ class _Walker:
         self.last_training = last_training
         self.since = since
         self.targets = load_targets(run.case, run.settings, as_of=run.as_of)
+        self.versions: dict[int, Version] = {}
         self.reigns: dict[int, Reign] = {}
         self.predictions: dict[int, pl.DataFrame] = {}
 
@@ -126,7 +133,9 @@ class _Walker:
         return self.reigns[number]
 
     def _version(self, number: int) -> Version:
-        return load_versions(self.run)[number]
+        if number not in self.versions:
+            self.versions[number] = load_versions(self.run)[number]
+        return self.versions[number]
 
     def _retraining_evidence(self, day: date) -> RetrainingEvidence:
         champion = self._contender(self.office.champion)

@@ -61,15 +61,14 @@ def build(
     if not force and is_up_to_date(case, settings, as_of=day):
         return Built(ran=False, summary=load_json(summary))
     base, _, variant = case.name.partition("-")
-    command = [sys.executable, "-m", "ploomber", "build", *(["--force"] if force else [])]
+    command = [str(Path(sys.executable).with_name("ploomber")), "build", *(["--force"] if force else [])]
     command += ["--env--use_case", base, "--env--scenario", variant or DECLARED_SCENARIO]
     command += ["--env--as_of", day.isoformat()]
     with patient_lock(settings):
         environment = {**os.environ, LOCK_HELD: "1", "DRIFTBOOK_ROOT": str(settings.root)}
         code = subprocess.run(command, cwd=settings.root, env=environment, check=False).returncode
-        if code != 0:
-            raise DriftbookError(f"the build of {case.name} as of {day} failed, see above; nothing of it was kept")
-        _remember(case, settings, as_of=day)
+    if code != 0:
+        raise DriftbookError(f"the build of {case.name} as of {day} failed, see above; mend it and build again")
     return Built(ran=True, summary=load_json(summary))
 
 
@@ -82,7 +81,7 @@ def is_up_to_date(case: UseCase, settings: Settings, *, as_of: date) -> bool:
     products = memory["products"]
     return (
         all(_mark(settings.root / name) == mark for name, mark in products.items())
-        and memory["sources"] == _sources_digest(case, settings)
+        and memory["sources"] == sources_digest(case, settings)
         and (
             memory["database"] == _database_mark(settings)
             or memory["state"] == state_digest(case, settings, as_of=as_of)
@@ -90,7 +89,14 @@ def is_up_to_date(case: UseCase, settings: Settings, *, as_of: date) -> bool:
     )
 
 
-def _remember(case: UseCase, settings: Settings, *, as_of: date) -> None:
+def remember(case: UseCase, settings: Settings, *, as_of: date, sources: str) -> None:
+    """Note that a build ended well, so that the next one can be told "up to date".
+
+    Parameters
+    ----------
+    sources
+        :func:`sources_digest` taken before the build began.
+    """
     base, _, variant = case.name.partition("-")
     scenario = variant or DECLARED_SCENARIO
     tasks = load_tasks(settings, use_case=base, scenario=scenario, as_of=as_of.isoformat())
@@ -98,12 +104,20 @@ def _remember(case: UseCase, settings: Settings, *, as_of: date) -> None:
     write_json(
         _memory_path(case, settings, as_of),
         {
-            "sources": _sources_digest(case, settings),
+            "sources": sources,
             "state": state_digest(case, settings, as_of=as_of),
             "database": _database_mark(settings),
             "products": {path: _mark(settings.root / path) for path in paths},
         },
     )
+
+
+def sources_digest(case: UseCase, settings: Settings) -> str:
+    """Digest of all a build depends on but the state: code, notebooks, pipeline, declaration, raw files."""
+    files = [*sorted(PACKAGE.rglob("*.py")), *sorted(PACKAGE.rglob("*.yaml"))]
+    files += [*sorted((settings.root / "notebooks").glob("*.ipynb")), settings.root / "pipeline.yaml"]
+    digests = {str(path): sha256_file(path) for path in files}
+    return sha256_text(canonical_json({"files": digests, "inputs": input_digest(case, settings)}))
 
 
 def _last_day(case: UseCase, settings: Settings) -> date:
@@ -121,13 +135,6 @@ def _last_day(case: UseCase, settings: Settings) -> date:
 
 def _memory_path(case: UseCase, settings: Settings, as_of: date) -> Path:
     return settings.state_folder / "builds" / case.name / f"{as_of.isoformat()}.json"
-
-
-def _sources_digest(case: UseCase, settings: Settings) -> str:
-    files = [*sorted(PACKAGE.rglob("*.py")), *sorted(PACKAGE.rglob("*.yaml"))]
-    files += [*sorted((settings.root / "notebooks").glob("*.ipynb")), settings.root / "pipeline.yaml"]
-    digests = {str(path): sha256_file(path) for path in files}
-    return sha256_text(canonical_json({"files": digests, "inputs": input_digest(case, settings)}))
 
 
 def _mark(path: Path) -> list[int] | None:

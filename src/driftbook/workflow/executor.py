@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.iorw import LocalHandler, papermill_io
 from ploomber.executors import Serial
 
-from driftbook.config import Settings, load_use_case
+from driftbook.config import Settings, UseCase, load_use_case
 from driftbook.data.scenarios import scenario as find_scenario
 from driftbook.storage import load_json
 from driftbook.workflow.bind import load_sources, parse_day
+from driftbook.workflow.build import remember, sources_digest
 from driftbook.workflow.fingerprint import write_fingerprints
 from driftbook.workflow.lock import LOCK_HELD, patient_lock
 from driftbook.workflow.notebook import mask, write_normalised
@@ -37,7 +39,8 @@ class WholeNotebookEngine(NBClientEngine):  # type: ignore[misc]
         """As papermill's own, without the path to save to meanwhile."""
         cls.started = time.monotonic()
         click.echo(f"  {Path(output_path or 'notebook').stem.replace('_', ' '):<26}", nl=False)
-        return super().execute_notebook(nb, kernel_name, output_path=None, **options)
+        # nothing is left to do in a kernel whose last cell has run: it need not be asked to end politely
+        return super().execute_notebook(nb, kernel_name, output_path=None, shutdown_kernel="immediate", **options)
 
 
 class NormalisingHandler(LocalHandler):  # type: ignore[misc]
@@ -54,17 +57,26 @@ class NormalisingHandler(LocalHandler):  # type: ignore[misc]
 class NotebookExecutor(Serial):  # type: ignore[misc]
     """Ploomber's serial executor in this process, with plain progress lines and the verdict at the end."""
 
-    def __init__(self, settings: Settings, report: Path, held: ExitStack) -> None:
+    def __init__(self, case: UseCase, settings: Settings, as_of: date, held: ExitStack) -> None:
         super().__init__(build_in_subprocess=False)
-        self.settings, self.report, self.held = settings, report, held
+        self.case, self.settings, self.as_of, self.held = case, settings, as_of, held
+        self.sources = sources_digest(case, settings)
 
     def __call__(self, dag: Any, show_progress: bool) -> Any:
         """Run the outdated tasks, in order."""
         with self.held:
             started = time.monotonic()
             result = super().__call__(dag, False)
-            _say_verdict(self.report, time.monotonic() - started)
+            if len(dag) == len(load_sources(self.settings)):
+                remember(self.case, self.settings, as_of=self.as_of, sources=self.sources)
+            self._say_verdict(time.monotonic() - started)
             return result
+
+    def _say_verdict(self, seconds: float) -> None:
+        summary = self.settings.report_folder(self.case.name, self.as_of) / "summary.json"
+        if summary.exists():
+            click.echo("\n" + "\n".join(load_json(summary)["verdict"]))
+        click.echo(f"({seconds:.0f} s)")
 
 
 def make_executor(use_case: str, scenario: str, as_of: str) -> NotebookExecutor:
@@ -79,7 +91,7 @@ def make_executor(use_case: str, scenario: str, as_of: str) -> NotebookExecutor:
     if LOCK_HELD not in os.environ:
         held.enter_context(patient_lock(settings))
     write_fingerprints(case, settings, as_of=day, notebooks=load_sources(settings))
-    return NotebookExecutor(settings, settings.report_folder(case.name, day), held)
+    return NotebookExecutor(case, settings, day, held)
 
 
 def finish(product: Any) -> None:
@@ -102,10 +114,3 @@ def quarantine(product: Any) -> None:
         path.with_name(f".{path.name}.metadata").unlink(missing_ok=True)
     shown = mask(str(failed), Settings.find().root)
     click.echo(f"FAILED; the notebook lies in {shown}")
-
-
-def _say_verdict(report: Path, seconds: float) -> None:
-    summary = report / "summary.json"
-    if summary.exists():
-        click.echo("\n" + "\n".join(load_json(summary)["verdict"]))
-    click.echo(f"({seconds:.0f} s)")
