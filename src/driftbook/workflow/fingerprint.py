@@ -66,7 +66,7 @@ def modules_of(source: str) -> list[Path]:
             files.add(path)
             exports = _exports_of(path)
             if exports is None:
-                pending |= imported_modules(path.read_text(encoding="utf-8")) - seen
+                pending |= _imports_of(path) - seen
             elif rest in exports:
                 pending.add(exports[rest])
     return sorted(files)
@@ -139,6 +139,11 @@ def _resolve(name: str) -> list[tuple[Path, str]]:
         if (folder / "__init__.py").is_file():
             found.append((folder / "__init__.py", rest))
     return found
+
+
+@cache
+def _imports_of(path: Path) -> frozenset[str]:
+    return frozenset(imported_modules(path.read_text(encoding="utf-8")))
 
 
 @cache
