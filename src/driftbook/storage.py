@@ -40,6 +40,17 @@ def writing(path: Path) -> Iterator[Path]:
             beside.unlink(missing_ok=True)
 
 
+def sweep(folder: Path) -> int:
+    """Remove what killed writers left beside their places, below a folder; the number of leftovers.
+
+    Only for who holds the lock: nobody else may be writing there.
+    """
+    leftovers = list(folder.rglob(".*.part"))
+    for path in leftovers:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    return len(leftovers)
+
+
 def write_text(path: Path, text: str) -> Path:
     """Write UTF-8 text atomically."""
     with writing(path) as beside:

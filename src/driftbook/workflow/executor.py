@@ -21,7 +21,7 @@ from ploomber.executors import Serial
 
 from driftbook.config import Settings, UseCase, load_use_case
 from driftbook.data.scenarios import scenario as find_scenario
-from driftbook.storage import load_json
+from driftbook.storage import load_json, sweep
 from driftbook.workflow.bind import load_sources, parse_day
 from driftbook.workflow.build import remember, sources_digest
 from driftbook.workflow.fingerprint import write_fingerprints
@@ -90,6 +90,8 @@ def make_executor(use_case: str, scenario: str, as_of: str) -> NotebookExecutor:
     held = ExitStack()
     if LOCK_HELD not in os.environ:
         held.enter_context(patient_lock(settings))
+    for folder in (settings.root / "data", settings.reports_folder):
+        sweep(folder)
     write_fingerprints(case, settings, as_of=day, notebooks=load_sources(settings))
     return NotebookExecutor(case, settings, day, held)
 
@@ -98,7 +100,9 @@ def finish(product: Any) -> None:
     """After a task: write its notebook as HTML, say that it is done."""
     from driftbook.reports import notebook_html
 
-    notebook_html(Path(str(product["nb"])), Path(str(product["html"])))
+    notebook = Path(str(product["nb"]))
+    notebook_html(notebook, Path(str(product["html"])))
+    (notebook.parent / "failed" / notebook.name).unlink(missing_ok=True)
     click.echo(f"done in {time.monotonic() - WholeNotebookEngine.started:4.1f} s")
 
 

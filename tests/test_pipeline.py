@@ -1,0 +1,243 @@
+"""The pipeline as its users run it: real Ploomber, real kernels, on a small workbench in a temporary folder."""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from workbench import ROOT, make_workbench
+
+from driftbook.config import Settings
+from driftbook.workflow.bind import load_tasks
+
+pytestmark = pytest.mark.pipeline
+
+DAY = "2026-06-03"
+TASKS = list(load_tasks(Settings(root=ROOT), use_case="churn", scenario="declared", as_of=DAY))
+SECRETS = {
+    "DRIFTBOOK_SMTP_URL": "smtp://robot:s3cr3t-mail@127.0.0.1:9",
+    "DRIFTBOOK_MAIL_FROM": "robot@example.org",
+    "DRIFTBOOK_MAIL_TO": "oncall@example.org",
+    "DRIFTBOOK_WEBHOOK_URL": "http://127.0.0.1:9/t0p-s3cr3t-hook",
+}
+KILLS = 10
+
+
+def _environment(desk, **more):
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("DRIFTBOOK_", "COV_"))}
+    bin_folder = str(Path(sys.executable).parent)
+    calm = {"OMP_WAIT_POLICY": "PASSIVE", "DO_NOT_TRACK": "true", "PLOOMBER_STATS_ENABLED": "false"}
+    return {**kept, **calm, "PATH": f"{bin_folder}{os.pathsep}{kept['PATH']}", **more}
+
+
+def _command(*arguments):
+    return [str(Path(sys.executable).with_name(arguments[0])), *arguments[1:]]
+
+
+def _ploomber(desk, *arguments, **environment):
+    """``ploomber build`` as of DAY; which tasks ran, and what was printed."""
+    command = _command("ploomber", "build", "--env--as_of", DAY, *arguments)
+    done = subprocess.run(
+        command, cwd=desk.root, env=_environment(desk, **environment), capture_output=True, text=True, check=False
+    )
+    ran = re.findall(r"^(\w+) +True +", done.stdout, re.MULTILINE)
+    return done, ran
+
+
+def _records(desk):
+    """Every product of the report but hidden files, by name: bytes, or the frame of a Parquet file."""
+    folder = desk.report_folder("churn", date.fromisoformat(DAY))
+    paths = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    return {path.name: path.read_bytes() for path in paths}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """An undisturbed build, with secrets in its environment and channels that nobody answers."""
+    desk = make_workbench(tmp_path_factory.mktemp("built"))
+    done, ran = _ploomber(desk, **SECRETS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ran == TASKS
+    return desk, done
+
+
+@pytest.fixture
+def copy(built, tmp_path):
+    """A copy of the built workbench that a test may change."""
+    desk, _ = built
+    target = tmp_path / "desk"
+    shutil.copytree(desk.root, target)
+    return Settings(root=target)
+
+
+def test_a_build_ends_with_the_verdict(built):
+    _, done = built
+    assert "Customer churn (simulated)" in done.stdout
+    assert "promoted" in done.stdout
+    assert "reports/churn/2026-06-03/" in done.stdout
+    assert "done in" in done.stdout, "progress is visible"
+
+
+def test_every_product_is_there_and_every_notebook_ran_without_noise(built):
+    desk, _ = built
+    for products in load_tasks(desk, use_case="churn", scenario="declared", as_of=DAY).values():
+        assert all((desk.root / path).is_file() for path in products.values())
+        cells = json.loads((desk.root / products["nb"]).read_text())["cells"]
+        outputs = [output for cell in cells for output in cell.get("outputs", [])]
+        assert not [output for output in outputs if output["output_type"] == "error"]
+        assert not [output for output in outputs if output.get("name") == "stderr"], products["nb"]
+
+
+def test_no_path_of_the_machine_and_no_network_in_any_report(built):
+    desk, _ = built
+    for path in [*desk.reports_folder.rglob("*.ipynb"), *desk.reports_folder.rglob("*.html")]:
+        text = path.read_text(encoding="utf-8")
+        assert str(desk.root) not in text, path.name
+        assert str(ROOT) not in text, path.name
+        if path.name != "evidently_drift.html":
+            assert not re.search(r"(?:src|href)=[\"']https?://", text), path.name
+    assert (desk.reports_folder / "index.html").is_file()
+
+
+def test_planted_secrets_are_nowhere_on_disk(built):
+    desk, done = built
+    words = [secret.rsplit("/", 1)[-1].encode() for secret in SECRETS.values() if "s3cr3t" in secret]
+    for folder in (desk.reports_folder, desk.root / "data"):
+        for path in folder.rglob("*"):
+            if path.is_file():
+                content = path.read_bytes()
+                assert not [word for word in words if word in content], path
+    assert "s3cr3t" not in done.stdout + done.stderr
+
+
+def test_drift_status_has_the_documented_keys(built):
+    desk, _ = built
+    status = json.loads((desk.reports_folder / "churn" / DAY / "drift_status.json").read_text())
+    assert {"status", "share_of_drifted_columns", "columns", "prediction_drift", "target_drift", "decision"} <= set(
+        status
+    )
+    some = next(iter(status["columns"].values()))[0]
+    assert {"method", "statistic", "drift_score", "threshold", "drifted"} <= set(some)
+
+
+def test_an_unchanged_pipeline_runs_nothing_and_the_short_cut_says_so(copy):
+    _, ran = _ploomber(copy)
+    assert ran == []
+    command = _command("driftbook", "build", "--as-of", DAY)
+    done = subprocess.run(command, cwd=copy.root, env=_environment(copy), capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("up to date")
+
+
+def test_an_edited_notebook_runs_itself_and_what_follows(copy):
+    path = copy.root / "notebooks" / "07_evaluate_challenger.ipynb"
+    path.write_text(path.read_text().replace("the new champion's reference.", "the new champion's own reference."))
+    done, ran = _ploomber(copy)
+    assert ran == ["evaluate_challenger", "write_audit"], done.stderr
+
+
+def test_an_edited_module_runs_the_notebooks_that_use_it_and_what_follows(copy, tmp_path):
+    source = tmp_path / "src"
+    shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
+    module = source / "driftbook" / "notify.py"
+    module.write_text(module.read_text() + "\n# edited\n")
+    done, ran = _ploomber(copy, PYTHONPATH=str(source))
+    assert ran == ["write_audit"], done.stderr
+    module = source / "driftbook" / "decisions" / "promotion.py"
+    module.write_text(module.read_text() + "\n# edited\n")
+    _, ran = _ploomber(copy, PYTHONPATH=str(source))
+    assert ran == TASKS[TASKS.index("analyse_drift") :]
+
+
+def test_an_edited_declaration_runs_everything_and_a_repeated_build_keeps_its_records(copy, built):
+    before = _records(copy)
+    path = copy.data_folder("churn") / "usecase.yaml"
+    path.write_text(path.read_text().replace("Customer churn (simulated)", "Customer churn, renamed"))
+    done, ran = _ploomber(copy)
+    assert ran == TASKS, done.stderr
+    after = _records(copy)
+    same = ("batches.parquet", "champion.json", "scores.json", "drift.parquet", "challenger.json", "story.json")
+    assert [name for name in same if before[name] != after[name]] == []
+
+
+def test_a_failed_notebook_is_set_aside_masked_and_mended(copy):
+    path = copy.root / "notebooks" / "06_retrain_challenger.ipynb"
+    good = path.read_text()
+    planted = "import os; raise RuntimeError(os.environ['DRIFTBOOK_SMTP_URL'] + os.getcwd())"
+    path.write_text(good.replace("result = retrain(run, record)", planted))
+    done, _ = _ploomber(copy, **SECRETS)
+    assert done.returncode != 0
+    folder = copy.reports_folder / "churn" / DAY
+    assert not (folder / "06_retrain_challenger.ipynb").exists()
+    failed = (folder / "failed" / "06_retrain_challenger.ipynb").read_text()
+    assert "RuntimeError" in failed
+    assert "s3cr3t" not in failed
+    assert str(copy.root) not in failed
+    path.write_text(good)
+    done, ran = _ploomber(copy)
+    assert ran[0] == "retrain_challenger", done.stderr
+    assert not (folder / "failed" / "06_retrain_challenger.ipynb").exists()
+
+
+def test_of_two_builds_at_once_the_second_waits_and_both_agree(built, tmp_path):
+    desk = make_workbench(tmp_path)
+    command = _command("ploomber", "build", "--env--as_of", DAY)
+    options = {"cwd": desk.root, "env": _environment(desk), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    both = [subprocess.Popen(command, text=True, **options) for _ in range(2)]
+    told = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    waited = [error for _, error in told if "waiting: build.lock is held by process" in error]
+    assert len(waited) == 1
+    assert sorted(len(re.findall(r"^\w+ +True +", out, re.MULTILINE)) for out, _ in told) == [0, len(TASKS)]
+    assert _same_as_undisturbed(desk, built[0])
+
+
+def test_a_build_killed_at_ten_random_moments_ends_as_an_undisturbed_one(built, tmp_path):
+    desk = make_workbench(tmp_path)
+    chance = random.Random(20260630)
+    command = _command("ploomber", "build", "--env--as_of", DAY)
+    for _ in range(KILLS):
+        process = subprocess.Popen(
+            command,
+            cwd=desk.root,
+            env=_environment(desk),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        time.sleep(chance.uniform(5.0, 14.0))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        _assert_nothing_half_written(desk)
+    done, _ = _ploomber(desk)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not list(desk.root.rglob(".*.part")), "leftovers of killed writers are swept away"
+    assert _same_as_undisturbed(desk, built[0])
+
+
+def _assert_nothing_half_written(desk):
+    """What lies at its place is whole, whenever the build was killed."""
+    for path in (desk.root / "reports").rglob("*"):
+        if path.suffix in (".json", ".ipynb") and not path.name.startswith("."):
+            content = json.loads(path.read_text())
+            cells = content.get("cells", []) if isinstance(content, dict) else []
+            assert all(cell.get("execution_count") for cell in cells if cell["cell_type"] == "code")
+    for path in (desk.root / "data").rglob("*.parquet"):
+        if not any(part.startswith(".") for part in path.relative_to(desk.root).parts):
+            pl.read_parquet(path)
+
+
+def _same_as_undisturbed(desk, undisturbed):
+    mine, theirs = _records(desk), _records(undisturbed)
+    assert mine.keys() == theirs.keys()
+    different = [name for name in mine if mine[name] != theirs[name]]
+    assert different == []
+    return True
