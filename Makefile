@@ -37,7 +37,7 @@ lint: setup ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 lab: setup ## open JupyterLab on the notebooks
-	@$(ENVIRONMENT) $(BIN)/jupyter lab notebooks
+	@$(ENVIRONMENT) $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 mlflow: setup ## open MLflow's interface on this workbench's store (http://127.0.0.1:5000)
 	@$(ENVIRONMENT) MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --workers 1 \

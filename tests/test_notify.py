@@ -18,7 +18,7 @@ import pytest
 
 from driftbook.database import Database, open_database
 from driftbook.decisions.alerts import Alert
-from driftbook.notify import Failure, send
+from driftbook.notify import CHANNELS, Failure, send
 
 NOW = datetime(2026, 7, 1, 6, 30)
 SECRET = "s3cret-path"
@@ -180,6 +180,12 @@ def test_mail_goes_to_all_recipients(database: Database, mail: MailServer) -> No
     text = message.get_content().replace("\r\n", "\n")
     assert text == f"{ALERT.message}\n\nBatches 2026-06-01 to 2026-06-03\nUse case: churn\n"
     assert mail.logins == ["AUTH PLAIN AHVzZXIAcEBzcw=="]
+
+
+def test_every_channel_there_is_can_be_told(database: Database, web: WebServer, mail: MailServer) -> None:
+    addresses = {"DRIFTBOOK_SLACK_URL": web.url, "DRIFTBOOK_WEBHOOK_URL": web.url}
+    assert send(database, [ALERT], now=NOW, environment={**by_mail(mail.url("")), **addresses}) == ()
+    assert [channel for channel, _ in told(database)] == sorted(CHANNELS)
 
 
 def test_a_channel_that_refuses_is_named_and_told_by_the_next_call(database: Database, web: WebServer) -> None:

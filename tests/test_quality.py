@@ -1,5 +1,6 @@
 """Quality: each check on small frames with exact answers, and silence where nothing happened."""
 
+import math
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -10,7 +11,7 @@ from driftbook.config import UseCase
 from driftbook.config.base import parse
 from driftbook.config.policy import QualityPolicy
 from driftbook.errors import DataError
-from driftbook.quality import QualityReference, check_batches, check_history, summarise
+from driftbook.quality import CHECKS, QualityReference, check_batches, check_history, summarise
 
 POLICY = QualityPolicy()
 HISTORY_DAYS = 20
@@ -280,3 +281,17 @@ def test_the_summary_has_one_row_per_check_and_column_worst_first(history: pl.Da
         ("range", "age", "warning", 2),
         ("freshness", None, "warning", 1),
     ]
+
+
+def test_every_check_there_is_finds_its_fault(history: pl.DataFrame) -> None:
+    tenth = pl.int_range(pl.len()) % 10
+    today = a_day(HISTORY_DAYS, rows=900).with_columns(
+        age=pl.when(tenth == 0).then(math.inf).when(tenth == 1).then(-5000.0).otherwise("age"),
+        charges=pl.when(tenth < 3).then(pl.col("charges")),
+        plan=pl.when(tenth == 3).then(pl.lit("new")).otherwise("plan"),
+    )
+    still = a_day(HISTORY_DAYS + 1).with_columns(plan=pl.lit("pro"))
+    stream = pl.concat([today, today.head(300), still])
+    as_of = FIRST + timedelta(days=HISTORY_DAYS + 9)
+    found = findings(stream, history, index=an_index(50), as_of=as_of)
+    assert set(found["check"]) == set(CHECKS)

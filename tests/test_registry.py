@@ -96,6 +96,7 @@ def test_a_version_carries_its_run_parameters_metrics_data_digest_and_lineage(
         assert version.tags["driftbook_version"] == "1"
         assert version.tags["driftbook.trained_until"] == "2026-04-12T23:30:00"
         assert "driftbook.drift_since" not in version.tags
+        assert version.description.startswith(f"driftbook version 1, trained on {report['train_rows']:,} rows until ")
         assert run.info.status == "FINISHED"
         assert run.data.params["train_rows"] == str(report["train_rows"])
         assert run.data.metrics["roc_auc"] == pytest.approx(report["metrics"]["roc_auc"]["value"], abs=1e-12)

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from email.message import EmailMessage
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -27,6 +28,7 @@ from driftbook.errors import ConfigError, DriftbookError
 if TYPE_CHECKING:
     from driftbook.decisions.alerts import Alert
 
+ALERT_LOG = "alerts.log"
 TIMEOUT_SECONDS = 5.0
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging.ERROR}
 SLACK_SIGNS = {"info": ":information_source:", "warning": ":warning:", "critical": ":rotating_light:"}
@@ -88,6 +90,31 @@ def send(
     return tuple(failures)
 
 
+@contextmanager
+def alert_log(path: Path) -> Iterator[None]:
+    """Let the log channel write to a file meanwhile: the output of a notebook is a record, and no place for it.
+
+    Parameters
+    ----------
+    path
+        Lines are added at its end; a build shows those that it added.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = logging.FileHandler(path, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    level, propagate = _logger.level, _logger.propagate
+    _logger.addHandler(file)
+    _logger.setLevel(logging.INFO)
+    _logger.propagate = False
+    try:
+        yield
+    finally:
+        _logger.removeHandler(file)
+        _logger.setLevel(level)
+        _logger.propagate = propagate
+        file.close()
+
+
 def channels_in_use(environment: Mapping[str, str]) -> dict[str, Channel]:
     """The channels whose address the environment names, and the log.
 
@@ -97,7 +124,7 @@ def channels_in_use(environment: Mapping[str, str]) -> dict[str, Channel]:
     ['log', 'slack']
     """
     return {
-        name: deliver for name, (variable, deliver) in _CHANNELS.items() if not variable or environment.get(variable)
+        name: deliver for name, (variable, deliver) in CHANNELS.items() if not variable or environment.get(variable)
     }
 
 
@@ -157,7 +184,7 @@ def _post(environment: Mapping[str, str], variable: str, content: dict[str, Any]
         raise DriftbookError(f"expected an answer of success, found {answer.status_code} {answer.reason_phrase}")
 
 
-_CHANNELS: dict[str, tuple[str, Channel]] = {
+CHANNELS: dict[str, tuple[str, Channel]] = {
     "log": ("", _to_log),
     "mail": ("DRIFTBOOK_SMTP_URL", _to_mail),
     "slack": ("DRIFTBOOK_SLACK_URL", _to_slack),

@@ -11,7 +11,7 @@ fine for a contract at the door, which pydantic and ``schema`` already keep.
 """
 
 from driftbook.quality.checks import check_batches, check_history, summarise
-from driftbook.quality.limits import FINDINGS_SCHEMA
+from driftbook.quality.limits import CHECKS, FINDINGS_SCHEMA
 from driftbook.quality.reference import QualityReference
 
-__all__ = ["FINDINGS_SCHEMA", "QualityReference", "check_batches", "check_history", "summarise"]
+__all__ = ["CHECKS", "FINDINGS_SCHEMA", "QualityReference", "check_batches", "check_history", "summarise"]

@@ -21,7 +21,15 @@ from driftbook.quality.batch_checks import (
     check_repeated_rows,
     check_row_count,
 )
-from driftbook.quality.limits import FINDINGS_SCHEMA, SEVERITIES, STANDARD_DEVIATIONS, noise_limit, percent, severity_of
+from driftbook.quality.limits import (
+    CHECKS,
+    FINDINGS_SCHEMA,
+    SEVERITIES,
+    STANDARD_DEVIATIONS,
+    noise_limit,
+    percent,
+    severity_of,
+)
 from driftbook.quality.reference import QualityReference, batch_statistics, column_statistics
 
 MIN_ROWS_CONSTANT = 20
@@ -89,7 +97,8 @@ def check_batches(
     rows = pl.concat(
         [each.select(pl.col(name).cast(dtype) for name, dtype in FINDINGS_SCHEMA.items()) for each in found]
     )
-    return rows.sort("batch_id", "column", "check", nulls_last=False)
+    known = pl.col("check").cast(pl.Enum(CHECKS)).cast(pl.String)  # a check without a name in CHECKS fails here
+    return rows.with_columns(known).sort("batch_id", "column", "check", nulls_last=False)
 
 
 def check_history(reference: pl.DataFrame | QualityReference, *, case: UseCase) -> pl.DataFrame:

@@ -15,6 +15,18 @@ FINDINGS_SCHEMA: dict[str, pl.DataType] = {
     "limit": pl.Float64(),
     "message": pl.String(),
 }
+CHECKS = (
+    "constant",
+    "duplicate_rows",
+    "freshness",
+    "infinite",
+    "missing",
+    "outliers",
+    "quarantined",
+    "range",
+    "row_count",
+    "unseen_category",
+)
 SEVERITIES = ("info", "warning", "critical")
 STANDARD_DEVIATIONS = 4.0
 CRITICAL_SHARE = 0.5

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 LONGEST_PARAM = 500
+SHOWN_METRICS = ("accuracy", "roc_auc")
 _FORBIDDEN = re.compile(r"[^\w\-./ ]")
 
 
@@ -41,6 +42,26 @@ def described_metrics(report: Mapping[str, Any]) -> dict[str, float]:
         if isinstance(metrics, Mapping):
             figures |= dict(_figures(metrics, prefix=f"{baseline}."))
     return figures
+
+
+def described_version(version: str, report: Mapping[str, Any]) -> str:
+    """One line for the table of versions, in the words of the notebooks: our number, the rows, the figures.
+
+    Examples
+    --------
+    >>> figures = {"accuracy": {"value": 0.8325}}
+    >>> described_version("2", {"train_rows": 7317, "trained_until": "2026-06-03T23:53:36", "metrics": figures})
+    'driftbook version 2, trained on 7,317 rows until 2026-06-03; held out: accuracy 0.833'
+    >>> described_version("2", {})
+    'driftbook version 2'
+    """
+    text = f"driftbook version {version}"
+    if report.get("train_rows") and report.get("trained_until"):
+        text += f", trained on {report['train_rows']:,} rows until {str(report['trained_until'])[:10]}"
+    metrics = _mapping(report, "metrics")
+    shown = [(name, _mapping(metrics, name).get("value")) for name in SHOWN_METRICS]
+    figures = [f"{name} {value:.3f}" for name, value in shown if value is not None]
+    return f"{text}; held out: {', '.join(figures)}" if figures else text
 
 
 def _figures(metrics: Mapping[str, Any], *, prefix: str) -> Iterator[tuple[str, float]]:

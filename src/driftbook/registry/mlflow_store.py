@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from driftbook.config import Settings, UseCase
 from driftbook.errors import StateError
+from driftbook.registry.description import described_version
 from driftbook.storage import writing
 
 if TYPE_CHECKING:
@@ -81,7 +82,12 @@ def ensure_version(
         client.set_terminated(run, "FINISHED")
     source = client.get_run(run).data.tags["driftbook_model_uri"]
     made = client.create_model_version(
-        case.name, source, run_id=run, tags=dict(tags), model_id=source.rpartition("/")[2]
+        case.name,
+        source,
+        run_id=run,
+        tags=dict(tags),
+        model_id=source.rpartition("/")[2],
+        description=described_version(tags["driftbook_version"], report),
     )
     return str(made.version), str(run)
 
