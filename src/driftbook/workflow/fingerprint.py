@@ -81,12 +81,21 @@ def code_digest(source: str) -> str:
 
 
 def input_digest(case: UseCase, settings: Settings) -> str:
-    """Digest of what the use case declares and of the raw files it reads, cached by size and time of change."""
+    """Digest of what the use case declares and of the raw data it reads.
+
+    Files are digested once, as long as size and time of change stay. A database cannot say whether it changed, so
+    the answer to the query is digested each time: a build that takes new rows for none would be worse than a slow one.
+    """
     parts = [canonical_json(case.model_dump(mode="json"))]
     folder = settings.raw_folder(case.name)
     if case.source.kind == "files" and folder.is_dir():
         files = sorted(path for path in folder.iterdir() if path.is_file())
         parts += [f"{path.name} {_cached_digest(path, settings)}" for path in files]
+    if case.source.kind == "sql":
+        from driftbook.data.sources import load_table
+
+        table = load_table(case, settings).write_ipc(None, compression="uncompressed")
+        parts.append(hashlib.sha256(table.getbuffer()).hexdigest())
     return sha256_text("\n".join(parts))
 
 
