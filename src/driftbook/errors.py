@@ -20,6 +20,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST_NAMES = 30  # listed in a message; a wide table has hundreds of columns
+
 
 class DriftbookError(Exception):
     """Base of all errors that driftbook raises on purpose."""
@@ -42,9 +44,11 @@ class UnknownNameError(ConfigError):
 
     def __init__(self, kind: str, name: str, available: Iterable[str]) -> None:
         names = sorted(str(each) for each in available)
-        close = difflib.get_close_matches(str(name), names, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else "."
-        super().__init__(f"no {kind} {name!r}{hint} Available: {', '.join(names) or 'none'}")
+        by_lower = {each.lower(): each for each in names}
+        close = difflib.get_close_matches(str(name).lower(), by_lower, n=1)
+        hint = f"; did you mean {by_lower[close[0]]!r}?" if close else "."
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        super().__init__(f"no {kind} {name!r}{hint} Available: {', '.join(names[:MOST_NAMES]) or 'none'}{more}")
 
 
 class DataError(DriftbookError):

@@ -69,6 +69,7 @@ def declare_use_case(
         If the name cannot be used.
     """
     chosen = _use_case_name(name, file, settings)
+    target, time, id = target.strip(), time and time.strip(), id and id.strip()  # as header names lose their blanks
     form = sniff(file, target=target)
     table = read_file(file, separator=form.separator, encoding=form.encoding, header=form.header)
     for column in (target, time, id):

@@ -49,7 +49,8 @@ def sniff(path: Path, *, target: str) -> Form:
     Form(encoding='utf8', separator=';', header=('column_1', 'column_2', 'column_3'), is_parquet=False)
     """
     if not path.is_file():
-        raise DataError(f"expected a CSV or Parquet file at {path.name!r}, found none there; check the path")
+        found = "a folder" if path.is_dir() else "none there"
+        raise DataError(f"expected a CSV or Parquet file at '{path}', found {found}; check the path")
     if path.suffix.lower() in PARQUET_ENDINGS:
         return Form(is_parquet=True)
     encoding, text = _decode(path)

@@ -7,6 +7,7 @@ remembers the digest of all it depended on and the marks of its products; if bot
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,12 +15,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import click
+
 from driftbook.config import Settings, UseCase, load_use_case
 from driftbook.config.use_case import DECLARED_SCENARIO
 from driftbook.data.scenarios import scenario as find_scenario
 from driftbook.errors import DriftbookError
 from driftbook.storage import canonical_json, load_json, sha256_file, sha256_text, write_json
 from driftbook.workflow.bind import load_tasks, parse_day
+from driftbook.workflow.failure import SIGN
 from driftbook.workflow.fingerprint import PACKAGE, input_digest, state_digest
 from driftbook.workflow.lock import LOCK_HELD, patient_lock
 
@@ -52,7 +56,7 @@ def build(
     Raises
     ------
     DriftbookError
-        If the build failed; what Ploomber printed says why.
+        If the build failed, with what Ploomber printed as the reason.
     """
     case = load_use_case(use_case, scenario=scenario, settings=settings)
     find_scenario(case.scenario.name)
@@ -66,9 +70,12 @@ def build(
     command += ["--env--as_of", day.isoformat()]
     with patient_lock(settings):
         environment = {**os.environ, LOCK_HELD: "1", "DRIFTBOOK_ROOT": str(settings.root)}
-        code = subprocess.run(command, cwd=settings.root, env=environment, check=False).returncode
-    if code != 0:
-        raise DriftbookError(f"the build of {case.name} as of {day} failed, see above; mend it and build again")
+        done = subprocess.run(
+            command, cwd=settings.root, env=environment, check=False, stderr=subprocess.PIPE, text=True
+        )
+    if done.returncode != 0:
+        raise DriftbookError(_why(done, f"the build of {case.name} as of {day}"))
+    click.echo(done.stderr, err=True, nl=False)
     return Built(ran=True, summary=load_json(summary))
 
 
@@ -118,6 +125,15 @@ def sources_digest(case: UseCase, settings: Settings) -> str:
     files += [*sorted((settings.root / "notebooks").glob("*.ipynb")), settings.root / "pipeline.yaml"]
     digests = {str(path): sha256_file(path) for path in files}
     return sha256_text(canonical_json({"files": digests, "inputs": input_digest(case, settings)}))
+
+
+def _why(done: subprocess.CompletedProcess[str], what: str) -> str:
+    """Why a build failed: what it said last, or how it ended."""
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        return f"{what} was ended by the system ({name}); nothing is half written: build again"
+    said = done.stderr.strip().removeprefix(SIGN)
+    return said or f"{what} failed without a word (exit code {done.returncode}); build again"
 
 
 def _last_day(case: UseCase, settings: Settings) -> date:

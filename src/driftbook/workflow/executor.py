@@ -17,16 +17,23 @@ from typing import Any
 import click
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.iorw import LocalHandler, papermill_io
+from ploomber.constants import TaskStatus
+from ploomber.exceptions import BaseException as PloomberMessage
+from ploomber.exceptions import DAGBuildError
 from ploomber.executors import Serial
 
 from driftbook.config import Settings, UseCase, load_use_case
 from driftbook.data.scenarios import scenario as find_scenario
+from driftbook.errors import DriftbookError
+from driftbook.notify import ALERT_LOG
 from driftbook.storage import load_json, sweep
+from driftbook.timeline.verdict import printed
 from driftbook.workflow.bind import load_sources, parse_day
 from driftbook.workflow.build import remember, sources_digest
+from driftbook.workflow.failure import SIGN, describe_failure
 from driftbook.workflow.fingerprint import write_fingerprints
 from driftbook.workflow.lock import LOCK_HELD, patient_lock
-from driftbook.workflow.notebook import mask, write_normalised
+from driftbook.workflow.notebook import mask, trust, write_normalised
 
 
 class WholeNotebookEngine(NBClientEngine):  # type: ignore[misc]
@@ -54,8 +61,23 @@ class NormalisingHandler(LocalHandler):  # type: ignore[misc]
         write_normalised(buf, Path(path), self.root)
 
 
+class BuildFailedError(DAGBuildError):  # type: ignore[misc]
+    """Ends a build with our message: Ploomber prints it as it is."""
+
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message)
+
+
+class RefusedError(PloomberMessage):  # type: ignore[misc]
+    """Refuses to load the pipeline, with our message and no traceback."""
+
+    def get_message(self) -> str:
+        """What Ploomber prints."""
+        return f"{SIGN}{self.message}"
+
+
 class NotebookExecutor(Serial):  # type: ignore[misc]
-    """Ploomber's serial executor in this process, with plain progress lines and the verdict at the end."""
+    """Ploomber's serial executor in this process: plain progress lines, at the end the verdict or what went wrong."""
 
     def __init__(self, case: UseCase, settings: Settings, as_of: date, held: ExitStack) -> None:
         super().__init__(build_in_subprocess=False)
@@ -65,24 +87,83 @@ class NotebookExecutor(Serial):  # type: ignore[misc]
     def __call__(self, dag: Any, show_progress: bool) -> Any:
         """Run the outdated tasks, in order."""
         with self.held:
-            started = time.monotonic()
-            result = super().__call__(dag, False)
+            started, told = time.monotonic(), len(self._alerts_told())
+            result = self._run(dag)
             if len(dag) == len(load_sources(self.settings)):
                 remember(self.case, self.settings, as_of=self.as_of, sources=self.sources)
-            self._say_verdict(time.monotonic() - started)
+            self._say_verdict(time.monotonic() - started, alerts=self._alerts_told()[told:])
             return result
 
-    def _say_verdict(self, seconds: float) -> None:
+    def _run(self, dag: Any) -> list[Any]:
+        """Run task by task; what follows a failed task is left out (Ploomber marks it), the others still run."""
+        reports, failures = [], []
+        for name in dag:
+            task = dag[name]
+            if task.exec_status in (TaskStatus.Skipped, TaskStatus.Aborted):
+                continue
+            try:
+                reports.append(task._build(catch_exceptions=True)[0])
+            except Exception as error:
+                notebook = set_aside(Path(str(task.product["nb"])))
+                failures.append(describe_failure(error, task=name, notebook=notebook, root=self.settings.root))
+        if failures:
+            raise BuildFailedError("\n" + "\n\n".join(failures))
+        return reports
+
+    def _say_verdict(self, seconds: float, *, alerts: list[str]) -> None:
         summary = self.settings.report_folder(self.case.name, self.as_of) / "summary.json"
         if summary.exists():
-            click.echo("\n" + "\n".join(load_json(summary)["verdict"]))
+            click.echo(f"\n{printed(load_json(summary))}")
+        if alerts:
+            click.echo("New alerts:\n  " + "\n  ".join(alerts))
         click.echo(f"({seconds:.0f} s)")
+
+    def _alerts_told(self) -> list[str]:
+        """The lines of the alert log so far."""
+        path = self.settings.state_folder / ALERT_LOG
+        return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 def make_executor(use_case: str, scenario: str, as_of: str) -> NotebookExecutor:
     """Check the names, take the lock, write the fingerprints; called by Ploomber while it loads the DAG."""
+    try:
+        return _make_executor(Settings.find(), use_case=use_case, scenario=scenario, as_of=as_of)
+    except DriftbookError as error:
+        raise RefusedError(str(error)) from None
+
+
+def finish(product: Any) -> None:
+    """After a task: write its notebook as HTML, say that it is done."""
+    from driftbook.reports import notebook_html
+
+    notebook = Path(str(product["nb"]))
+    notebook_html(notebook, Path(str(product["html"])))
+    trust(notebook)
+    set_aside(notebook).unlink(missing_ok=True)
+    click.echo(f"done in {time.monotonic() - WholeNotebookEngine.started:4.1f} s")
+
+
+def quarantine(product: Any) -> None:
+    """After a failure: move the broken notebook aside and forget that the task ever ran."""
+    notebook = Path(str(product["nb"]))
+    failed = set_aside(notebook)
+    if notebook.exists():
+        failed.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(notebook, failed)
+    for key in product.to_json_serializable():
+        path = Path(str(product[key]))
+        path.with_name(f".{path.name}.metadata").unlink(missing_ok=True)
+    shown = mask(str(failed), Settings.find().root)
+    click.echo(f"FAILED; the notebook lies in {shown}")
+
+
+def set_aside(notebook: Path) -> Path:
+    """Where the notebook of a failed task is moved to."""
+    return notebook.parent / "failed" / notebook.name
+
+
+def _make_executor(settings: Settings, *, use_case: str, scenario: str, as_of: str) -> NotebookExecutor:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    settings = Settings.find()
     case, day = load_use_case(use_case, scenario=scenario, settings=settings), parse_day(as_of)
     find_scenario(case.scenario.name)
     papermill_engines.register(None, WholeNotebookEngine)
@@ -94,27 +175,3 @@ def make_executor(use_case: str, scenario: str, as_of: str) -> NotebookExecutor:
         sweep(folder)
     write_fingerprints(case, settings, as_of=day, notebooks=load_sources(settings))
     return NotebookExecutor(case, settings, day, held)
-
-
-def finish(product: Any) -> None:
-    """After a task: write its notebook as HTML, say that it is done."""
-    from driftbook.reports import notebook_html
-
-    notebook = Path(str(product["nb"]))
-    notebook_html(notebook, Path(str(product["html"])))
-    (notebook.parent / "failed" / notebook.name).unlink(missing_ok=True)
-    click.echo(f"done in {time.monotonic() - WholeNotebookEngine.started:4.1f} s")
-
-
-def quarantine(product: Any) -> None:
-    """After a failure: move the broken notebook aside and forget that the task ever ran."""
-    notebook = Path(str(product["nb"]))
-    failed = notebook.parent / "failed" / notebook.name
-    if notebook.exists():
-        failed.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(notebook, failed)
-    for key in product.to_json_serializable():
-        path = Path(str(product[key]))
-        path.with_name(f".{path.name}.metadata").unlink(missing_ok=True)
-    shown = mask(str(failed), Settings.find().root)
-    click.echo(f"FAILED; the notebook lies in {shown}")
