@@ -14,6 +14,7 @@ help: ## list the commands
 setup: $(VENV)/.ready ## set up .venv from requirements.lock
 
 $(VENV)/.ready: requirements.lock pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "driftbook needs Python 3.11, found none; install it" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(0 if v[:2] == (3, 11) else f"driftbook needs Python 3.11, found {v[0]}.{v[1]} ({sys.executable}); give another with: make PYTHON=/path/to/python3.11 setup")'
 	@echo "setting up $(VENV) (some 200 packages, a minute or two) ..."
 	@if command -v uv >/dev/null 2>&1; then \
@@ -41,7 +42,7 @@ lab: setup ## open JupyterLab on the notebooks
 
 mlflow: setup ## open MLflow's interface on this workbench's store (http://127.0.0.1:5000)
 	@$(ENVIRONMENT) MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --workers 1 \
-	  --backend-store-uri "sqlite:///$(CURDIR)/data/state/mlflow.db"
+	  --backend-store-uri "$${DRIFTBOOK_MLFLOW_URL:-sqlite:///$(CURDIR)/data/state/mlflow.db}"
 
 clean: ## remove everything generated (raw files stay)
 	@rm -rf reports/* data/state data/*/batches data/*/targets data/*/predictions data/*/quarantine
