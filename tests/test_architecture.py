@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "driftbook"
 LONGEST_FILE = 300
 ORDER = [
     "errors",
+    "words",
     "config",
     "schema",
     "storage",
@@ -66,6 +67,7 @@ ORDER = [
     "reports",
     "timeline",
     "workflow",
+    "explore",
     "cli",
 ]
 OWNERS = {
@@ -79,6 +81,7 @@ OWNERS = {
     "optuna": {"model.boosting"},
     "sklearn": {"model.baselines"},
     "pandas": {"reports", "registry"},
+    "ipywidgets": {"explore"},
 }
 
 

@@ -46,6 +46,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "drifted_columns": ["charges"],
         "notebooks": [{"name": "05_analyse_drift", "html": "05_analyse_drift.html", "ipynb": "05_analyse_drift.ipynb"}],
         "evidently": "evidently_drift.html",
+        "records": ["drift_status.json"],
         **changes,
     }
 
@@ -88,6 +89,7 @@ def test_the_index_shows_status_in_words_and_links_every_notebook(tmp_path: Path
     assert 'href="churn/2026-06-30/05_analyse_drift.html"' in text
     assert 'href="churn/2026-06-30/05_analyse_drift.ipynb"' in text
     assert 'href="churn/2026-06-30/evidently_drift.html"' in text
+    assert 'href="churn/2026-06-30/drift_status.json">drift status</a>' in text
     assert "champion is version 2" in text
     assert external_links(text) == []
 
@@ -144,7 +146,7 @@ def test_a_notebook_becomes_a_page_that_fetches_nothing(tmp_path: Path) -> None:
     source.parent.mkdir(parents=True)
     nbformat.write(notebook(), source)
     text = notebook_html(source, source.with_suffix(".html")).read_text(encoding="utf-8")
-    assert "<title>05 Analyse drift</title>" in text
+    assert "<title>05 Analyse drift · churn, 2026-06-30</title>" in text
     assert "<b>two</b>" in text
     assert "a &lt; b" in text
     assert 'href="../../index.html"' in text
@@ -155,13 +157,31 @@ def test_a_notebook_becomes_a_page_that_fetches_nothing(tmp_path: Path) -> None:
     assert len(text) < 20_000
 
 
-def test_injected_parameters_are_folded_and_declared_ones_are_not(tmp_path: Path) -> None:
+def test_parameters_are_folded_and_those_of_the_run_told_apart(tmp_path: Path) -> None:
     nbformat.write(notebook(), tmp_path / "a.ipynb")
     text = notebook_html(tmp_path / "a.ipynb", tmp_path / "a.html").read_text(encoding="utf-8")
     folded = re.findall(r"<details class=\"injected\">.*?</details>", text, flags=re.DOTALL)
-    assert len(folded) == 1
-    assert "celltag_injected-parameters" in folded[0]
-    assert "celltag_parameters" not in folded[0]
+    assert len(folded) == 2
+    assert "Parameters when run by hand" in folded[0]
+    assert "celltag_injected-parameters" in folded[1]
+    assert "Parameters of this run" in folded[1]
+
+
+def test_pages_of_a_report_link_each_other_and_never_a_notebook(tmp_path: Path) -> None:
+    source = tmp_path / "reports" / "churn" / "2026-06-30" / "05_analyse_drift.ipynb"
+    source.parent.mkdir(parents=True)
+    content = notebook()
+    v4: Any = nbformat.v4
+    links = "[06](06_retrain_challenger.ipynb), [all](../reports/index.html), [lab](../explore/explore_data.ipynb)"
+    content.cells.append(v4.new_markdown_cell(links))
+    nbformat.write(content, source)
+    pages = ["05_analyse_drift.html", "06_retrain_challenger.html", "evidently_drift.html"]
+    text = notebook_html(source, source.with_suffix(".html"), pages=pages).read_text(encoding="utf-8")
+    assert 'href="06_retrain_challenger.html">06</a>' in text
+    assert 'href="../../index.html">all</a>' in text
+    assert 'href="../explore/explore_data.ipynb"' in text, "what is not of the report stays as it is"
+    assert 'title="05 analyse drift" aria-current="page">05</a>' in text
+    assert 'title="evidently drift">Evidently</a>' in text
 
 
 def test_a_page_of_the_same_notebook_is_the_same_twice(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_lasting_drift_with_enough_targets_retrains_and_says_so_with_numbers():
     decision = decide_retraining(DRIFTED, POLICY)
     assert decision.action == "retrain"
     assert decision.reasons[0] == (
-        "7 batches in a row alarmed, since 2026-06-02, 2 drifted columns with 35% of the model's importance."
+        "7 batches in a row alarmed, since 2026-06-02, 2 drifted columns with 35 % of the model's importance."
     )
     assert decision.reasons[-1] == (
         "Targets are known for 4 batches (9,600 rows) since 2026-06-02; 3 (300 rows) are needed."
@@ -98,8 +98,8 @@ def test_accuracy_retrains_only_when_its_whole_interval_lies_below_the_limit():
     decision = decide_retraining(fallen, POLICY)
     assert decision.action == "retrain"
     assert decision.reasons[0] == (
-        "Realised accuracy 80.0% (79.0% to 81.0%, 7,200 rows) lies wholly below the limit of 82.0%: "
-        "tested 87.0% less 5 points."
+        "Realised accuracy 80.0 % (79.0 % to 81.0 %, 7,200 rows) lies wholly below the limit of 82.0 %: "
+        "tested 87.0 % less 5 points."
     )
 
 

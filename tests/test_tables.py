@@ -69,9 +69,18 @@ def test_rows_beyond_the_limit_are_counted_not_shown() -> None:
     assert repr(shown) == "Numbers: 25 rows"
 
 
-def test_an_empty_frame_says_so() -> None:
-    shown = tables.table(pl.DataFrame(schema={"x": pl.Int64}), caption="Findings")
-    assert "no rows" in shown.markup
+def test_an_empty_frame_is_a_sentence_and_no_empty_grid() -> None:
+    nothing = pl.DataFrame(schema={"x": pl.Int64})
+    assert "<strong>Findings</strong>: none.</p>" in tables.table(nothing, caption="Findings").markup
+    said = tables.table(nothing, caption="Alerts", empty="none was raised.")
+    assert "<table" not in said.markup
+    assert repr(said) == "Alerts: none was raised."
+
+
+def test_codes_are_shown_in_plain_words() -> None:
+    shown = tables.table(pl.DataFrame({"roc_auc": [0.9], "status": ["failed_gate"]}), caption="Models")
+    assert ">ROC AUC</th>" in shown.markup
+    assert "■ failed its gate" in shown.markup
 
 
 def test_everything_from_data_is_escaped() -> None:

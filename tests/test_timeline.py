@@ -12,7 +12,7 @@ from driftbook.deployment import history, load_office
 from driftbook.storage import canonical_json
 from driftbook.timeline.models import load_versions
 from driftbook.timeline.office import open_journal
-from driftbook.timeline.verdict import describe_decisions, describe_drift, verdict_lines
+from driftbook.timeline.verdict import describe_changes, describe_drift, headline, verdict_sentences
 from driftbook.timeline.walk import walk
 
 FIRST = date(2026, 5, 17)
@@ -133,13 +133,34 @@ def test_the_verdict_names_what_drifted_since_when_and_what_was_decided():
         _entry("2026-06-03", alarmed=True, columns=["age", "fee"], changes=[{"action": "challenge", "version": 2}]),
         _entry("2026-06-04", office={"champion": 1, "challenger": 2}),
     ]
-    assert describe_drift(entries) == "Drift in age, fee since 2026-06-02 (until 2026-06-03)."
-    assert describe_decisions(entries).startswith("2026-06-03 challenger version 2 trained; 2026-06-04 wait")
-    lines = verdict_lines("Churn", "amber", entries, report="reports/churn/2026-06-04")
-    assert lines[0] == "Churn, 2026-06-04: AMBER, have a look."
-    assert lines[2] == "Champion: version 1, challenger: version 2."
+    assert headline("Churn", "amber", entries) == "Churn, 2026-06-04: AMBER, have a look."
+    assert verdict_sentences(entries) == [
+        "Drift: from 2026-06-02 to 2026-06-03 in age and fee; none since.",
+        "Done: challenger version 2 trained on 2026-06-03.",
+        "Decided for 2026-06-04: wait. Nothing calls for it.",
+        "Model in use: version 1; version 2 is its challenger.",
+    ]
 
 
 def test_a_spell_that_lasts_is_said_to_stand():
     entries = [_entry("2026-06-01", alarmed=True, columns=list("abcdef"))]
-    assert describe_drift(entries) == "Drift in a, b, c, d and 2 more since 2026-06-01 (still standing)."
+    assert describe_drift(entries) == "Drift: since 2026-06-01 (still there) in a, b, c, d and 2 more columns."
+
+
+def test_predictions_are_no_columns_of_the_customer():
+    entries = [_entry("2026-06-01", alarmed=True, columns=["prediction", "prediction_score"])]
+    assert describe_drift(entries) == "Drift: since 2026-06-01 (still there) in the predictions."
+
+
+def test_of_many_spells_and_changes_the_latest_are_told():
+    days = [f"2026-06-{day:02}" for day in range(1, 16)]
+    retired = [{"action": "retire", "version": 2}]
+    entries = [_entry(day, alarmed=place % 3 == 0, columns=["a"], changes=retired) for place, day in enumerate(days)]
+    told = describe_drift(entries)
+    assert told == "Drift: on 2026-06-10 in a; on 2026-06-13 in a; none since (3 earlier spells)."
+    assert describe_changes(entries).startswith("11 earlier changes; challenger version 2 retired on 2026-06-12; ")
+
+
+def test_a_challenger_that_failed_its_gate_is_told():
+    entries = [_entry("2026-06-01") | {"trained": {"version": None, "passed": False, "reasons": []}}]
+    assert verdict_sentences(entries)[1] == "Done: a challenger failed its gate on 2026-06-01."

@@ -39,7 +39,9 @@ def build(
 
     outcome = run_build(use_case, scenario=scenario, as_of=as_of, force=force, settings=Settings.find())
     if not outcome.ran:
-        typer.echo("up to date\n\n" + "\n".join(outcome.summary["verdict"]))
+        from driftbook.timeline.verdict import printed
+
+        typer.echo(f"up to date\n\n{printed(outcome.summary)}")
 
 
 @app.command()
@@ -99,4 +101,12 @@ def main() -> None:
         app()
     except DriftbookError as error:
         typer.echo(f"driftbook: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        from driftbook.workflow.failure import SIGN, describe_refusal
+
+        refusal = describe_refusal(str(error))
+        if refusal is None:
+            raise
+        typer.echo(f"{SIGN}{refusal}", err=True)
         sys.exit(1)

@@ -101,7 +101,7 @@ def alert_log(path: Path) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = logging.FileHandler(path, encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    file.setFormatter(logging.Formatter("%(message)s"))
     level, propagate = _logger.level, _logger.propagate
     _logger.addHandler(file)
     _logger.setLevel(logging.INFO)
@@ -129,7 +129,8 @@ def channels_in_use(environment: Mapping[str, str]) -> dict[str, Channel]:
 
 
 def _to_log(alert: Alert, _environment: Mapping[str, str]) -> None:
-    _logger.log(LEVELS[alert.severity], "%s: %s", _one_line(alert.subject), _one_line(alert.message))
+    text = f"{alert.severity}: {_one_line(alert.subject)}: {_one_line(alert.message)}"
+    _logger.log(LEVELS[alert.severity], "%s", text)
 
 
 def _to_mail(alert: Alert, environment: Mapping[str, str]) -> None:

@@ -17,6 +17,8 @@ from typing import Any, Literal, Protocol
 
 import polars as pl
 
+from driftbook.words import plain
+
 Format = Literal["auto", "number", "percent", "integer", "plain", "badge", "p_value"]
 Tone = Literal["good", "watch", "bad", "calm"]
 
@@ -24,10 +26,10 @@ NOTHING = "–"
 SPACE = "\u00a0"
 SHAPES: dict[Tone, str] = {"good": "●", "watch": "▲", "bad": "■", "calm": "○"}
 TONES: dict[str, Tone] = {
-    **dict.fromkeys(("green", "stable", "passed", "promote", "committed", "champion"), "good"),
+    **dict.fromkeys(("green", "stable", "passed", "promote", "promoted", "champion"), "good"),
     **dict.fromkeys(("amber", "moderate", "warning", "retrain", "continue", "late", "challenger", "trained"), "watch"),
-    **dict.fromkeys(("red", "drifted", "critical", "failed", "failed_gate", "rollback"), "bad"),
-    **dict.fromkeys(("info", "wait", "keep", "cannot_tell", "unchanged", "not_needed", "previous"), "calm"),
+    **dict.fromkeys(("red", "drifted", "critical", "failed", "failed_gate", "rolled back"), "bad"),
+    **dict.fromkeys(("info", "wait", "keep", "cannot_tell", "not_needed", "previous", "appointed", "retired"), "calm"),
 }
 BADGE_COLUMNS = frozenset({"band", "status", "severity", "decision", "action", "state"})
 
@@ -35,16 +37,20 @@ STYLE = """<style>
 .db-card,.db-table{--db-line:var(--jp-border-color2,#8a94a655);color:var(--jp-content-font-color1,inherit);
 font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.45}
 .db-table{overflow-x:auto;margin:.6em 0 1em}
-.db-table table{border-collapse:collapse;border:0;margin:0;font-size:13px;font-variant-numeric:tabular-nums}
+.db-table table{border-collapse:collapse;border:0;margin:0;font-size:13px;
+font-variant-numeric:tabular-nums}
 .db-table caption{caption-side:top;text-align:left;padding:0 0 .5em;font-weight:600;font-size:14px;
 color:var(--jp-content-font-color0,inherit)}
-.db-table th,.db-table td{padding:.36em 1.1em .36em 0;text-align:left;white-space:nowrap;border:0;background:none;
-vertical-align:top;max-width:none}
-.db-table thead th{font-weight:600;color:var(--jp-content-font-color2,#77808f);border-bottom:1px solid #8a94a6aa}
-.db-table tbody tr{background:none}
-.db-table tbody td{border-bottom:1px solid #8a94a633}
-.db-table .db-n{text-align:right}
-.db-table .db-w{white-space:normal;min-width:16em;max-width:44em}
+.db-table caption{white-space:nowrap}@media(max-width:640px){.db-table caption{white-space:normal}}
+.db-none{font:14px/1.5 var(--jp-ui-font-family,system-ui,sans-serif)}
+.db-table.db-table th,.db-table.db-table td{padding:.36em 1.1em .36em 0;text-align:left;white-space:nowrap;
+border:0;background:none;vertical-align:top;max-width:none}
+.db-table.db-table thead th{font-weight:600;color:var(--jp-content-font-color2,#77808f);
+border-bottom:1px solid #8a94a6aa}
+.db-table.db-table.db-table tbody tr{background:none}
+.db-table.db-table tbody td{border-bottom:1px solid #8a94a633}
+.db-table.db-table .db-n{text-align:right}
+.db-table.db-table .db-w{white-space:normal;min-width:16em;max-width:44em}
 .db-table .db-more{color:var(--jp-content-font-color2,#77808f);padding-top:.5em;font-size:12px}
 .db-badge{display:inline-block;border-radius:9px;padding:0 .6em;font-size:12px;font-weight:600;white-space:nowrap}
 .db-good{background:#1f9e8930;box-shadow:inset 0 0 0 1px #1f9e89aa}
@@ -132,7 +138,7 @@ def badge(word: str) -> str:
     '<span class="db-badge db-bad">■ drifted</span>'
     """
     tone = TONES.get(word, "calm")
-    return f'<span class="db-badge db-{tone}">{SHAPES[tone]} {escape(word.replace("_", " "))}</span>'
+    return f'<span class="db-badge db-{tone}">{SHAPES[tone]} {escape(plain(word))}</span>'
 
 
 def table(
@@ -142,6 +148,7 @@ def table(
     formats: Mapping[str, Format] | None = None,
     labels: Mapping[str, str] | None = None,
     max_rows: int = 20,
+    empty: str = "none.",
 ) -> Html:
     r"""A frame as a table one would put on a slide.
 
@@ -154,9 +161,11 @@ def table(
     formats
         Per column, where the type alone does not say it (``{"share": "percent"}``).
     labels
-        Heading per column; by default the name with blanks for underscores.
+        Heading per column; by default its name in plain words.
     max_rows
         Rows beyond are counted below the table, not shown.
+    empty
+        What to say, after the caption, where there are no rows: an empty grid says nothing.
 
     Examples
     --------
@@ -167,14 +176,16 @@ def table(
     >>> '<td class="db-n">50\xa0%</td>' in shown.markup
     True
     """
+    if frame.is_empty():
+        said = f'<p class="db-none"><strong>{escape(caption)}</strong>: {escape(empty)}</p>'
+        return Html(STYLE + said, text=f"{caption}: {empty}")
     chosen = dict(formats or {})
     for name in frame.columns:
         chosen.setdefault(name, "badge" if name in BADGE_COLUMNS else "p_value" if name == "p_value" else "auto")
     heading = dict(labels or {})
     classes = {name: _cell_class(frame[name], chosen[name]) for name in frame.columns}
     head = "".join(
-        f'<th scope="col"{classes[name]}>{escape(heading.get(name, name.replace("_", " ")))}</th>'
-        for name in frame.columns
+        f'<th scope="col"{classes[name]}>{escape(heading.get(name, plain(name)))}</th>' for name in frame.columns
     )
     body = "".join(
         f"<tr>{''.join(_cell(value, chosen[name], classes[name]) for name, value in row.items())}</tr>"
@@ -182,7 +193,6 @@ def table(
     )
     hidden = max(frame.height - max_rows, 0)
     more = f'<div class="db-more">… and {_rows(hidden)} more</div>' if hidden else ""
-    more = more or ('<div class="db-more">no rows</div>' if frame.is_empty() else "")
     markup = (
         f'{STYLE}<div class="db-table"><table><caption>{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}</div>"

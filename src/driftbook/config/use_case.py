@@ -241,7 +241,7 @@ def load_use_case(name: str, *, scenario: str = DECLARED_SCENARIO, settings: Set
     return case.model_copy(
         update={
             "name": f"{case.name}-{chosen}",
-            "title": f"{case.title} (scenario {chosen})",
+            "title": f"{case.title}, scenario {chosen}",
             "scenario": case.scenario.model_copy(update={"name": chosen}),
         }
     )

@@ -33,7 +33,8 @@ class Accuracy:
     rows: int
 
     def __str__(self) -> str:
-        return f"{self.value:.1%} ({self.low:.1%} to {self.high:.1%}, {self.rows:,} rows)"
+        value, low, high = (_percent(each) for each in (self.value, self.low, self.high))
+        return f"{value} ({low} to {high}, {self.rows:,} rows)"
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,9 @@ def _drift(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> _Finding:
     if not evidence.drifted_importance:
         return _Finding(True, f"{run}: {'the predictions' if evidence.prediction_drifted else 'the rows'} drifted.")
     columns = _counted(len(evidence.drifted_importance), "drifted column", "drifted columns")
-    known = f", {columns}" + (f" with {importance:.0%} of the model's importance" if importance is not None else "")
+    known = f", {columns}" + (
+        f" with {_percent(importance, decimals=0)} of the model's importance" if importance is not None else ""
+    )
     also = " The predictions drifted too." if evidence.prediction_drifted else ""
     matters = importance is None or importance >= LEAST_IMPORTANCE or evidence.prediction_drifted
     verdict = "." if matters else ": it does not matter to the model, and retrains nothing."
@@ -192,8 +195,8 @@ def _accuracy(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> _Findin
     verdict = "lies wholly below" if fallen else "does not lie wholly below"
     return _Finding(
         fallen,
-        f"Realised accuracy {evidence.realised} {verdict} the limit of {limit:.1%}: "
-        f"tested {evidence.tested.value:.1%} less {policy.accuracy_drop * 100:.3g} points.",
+        f"Realised accuracy {evidence.realised} {verdict} the limit of {_percent(limit)}: "
+        f"tested {_percent(evidence.tested.value)} less {policy.accuracy_drop * 100:.3g} points.",
     )
 
 
@@ -232,6 +235,10 @@ def _targets(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> _Finding
         f"Targets are known for {_counted(batches, 'batch', 'batches')} ({_counted(rows, 'row', 'rows')}) "
         f"since {since}; {policy.min_new_labelled_batches} ({policy.min_new_labelled_rows:,} rows) are needed.",
     )
+
+
+def _percent(share: float, *, decimals: int = 1) -> str:
+    return f"{100 * share:.{decimals}f} %"
 
 
 def _counted(count: int, one: str, many: str) -> str:

@@ -31,13 +31,15 @@ def batch_volume(index: pl.DataFrame, *, as_of: date | None = None, marks: Seque
         return notice(title, "No batch has been ingested yet.")
     index = index.tail(MAX_BATCHES)
     ids = index["batch_id"].to_list()
-    canvas = Canvas(height=272 + mark_rows(marks, ids))
+    stream = index.filter(pl.col("part") == "stream")["batch_id"].to_list()
+    named = [*([(stream[0], "stream begins")] if stream and len(stream) < len(ids) else []), *marks]
+    canvas = Canvas(height=264 + mark_rows(named, ids))
     canvas.heading(
         title,
         "Grey: history, the model learns from it. Blue: stream. Hollow: target not known yet. Hatched: quarantined.",
     )
     highest = float((index["rows"] + index["quarantined"]).max() or 1)  # type: ignore[arg-type]
-    panel = over_batches(canvas, ids, y=(0, highest * 1.05), top=74 + mark_rows(marks, ids), height=152)
+    panel = over_batches(canvas, ids, y=(0, highest * 1.05), top=66 + mark_rows(named, ids), height=152)
     panel.y_axis("rows")
     width = min(panel.width / len(ids), 40) * 0.78
     for place, row in enumerate(index.iter_rows(named=True)):
@@ -52,8 +54,7 @@ def batch_volume(index: pl.DataFrame, *, as_of: date | None = None, marks: Seque
             upper = panel.py(row["rows"] + row["quarantined"])
             canvas.rect((left, upper), (width, max(top - upper, 2)), fill=HATCH, stroke=ROSE, tip=tip)
     panel.batches(ids)
-    stream = index.filter(pl.col("part") == "stream")["batch_id"].to_list()
-    panel.marks([*([(stream[0], "stream begins")] if stream and len(stream) < len(ids) else []), *marks], ids)
+    panel.marks(named, ids)
     rows, quarantined = index["rows"].sum(), index["quarantined"].sum()
     return canvas.figure(
         title, f"{len(ids)} batches, {len(stream)} of them stream; {rows:,} rows, {quarantined:,} quarantined."

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 WIDTH = 760.0
@@ -26,7 +26,12 @@ _STYLE = (
     "color:var(--jp-content-font-color1,inherit);font-variant-numeric:tabular-nums}"
     ".dbf text{fill:currentColor}.dbf .t{font-size:15px;font-weight:600}.dbf .d{opacity:.72}.dbf .b{font-weight:600}"
     ".dbf .h{paint-order:stroke;stroke-linejoin:round;stroke-width:4px;"
-    f"stroke:{PAPER}}}"
+    f"stroke:{PAPER}}}.db-untrusted{{display:none}}"
+)
+# JupyterLab strips pictures from notebooks it does not trust and keeps their texts: say so first; the style, stripped
+# as well, hides this wherever the picture is shown
+_UNTRUSTED = (
+    "This notebook is not trusted here, so its figures cannot be shown (File, Trust Notebook, or open its .html page). "
 )
 _FRAME = "margin:.6em 0 1.1em;max-width:{width:g}px;overflow-x:auto"
 
@@ -38,13 +43,18 @@ class Figure:
     title: str
     description: str
     svg: str
+    drawn: bool = True
 
     def __repr__(self) -> str:
         return f"Figure: {self.title}. {self.description}".rstrip()
 
     def _repr_html_(self) -> str:
+        if not self.drawn:
+            words = f"<strong>{escape(self.title)}</strong>: {escape(self.description)}"
+            return f'<p style="font:14px/1.5 var(--jp-ui-font-family,system-ui,sans-serif)">{words}</p>'
         frame = _FRAME.format(width=WIDTH)
-        return f'<div class="db-figure" style="{frame}"><div style="min-width:540px">{self.svg}</div></div>'
+        untrusted = f'<p class="db-untrusted">{_UNTRUSTED}{escape(repr(self))}</p>'
+        return f'<div class="db-figure" style="{frame}">{untrusted}<div style="min-width:540px">{self.svg}</div></div>'
 
 
 class Canvas:
@@ -194,12 +204,12 @@ class Canvas:
 
 
 def notice(title: str, message: str) -> Figure:
-    """A figure that says why there is nothing to draw."""
+    """What stands in for a figure where there is nothing to draw: in a page a sentence, not an empty picture."""
     canvas = Canvas(height=92)
     canvas.heading(title)
     canvas.rect((8, 36), (WIDTH - 16, 40), fill=GREY, opacity=0.12, round_by=5)
     canvas.text(24, 61, message)
-    return canvas.figure(title, message)
+    return replace(canvas.figure(title, message), drawn=False)
 
 
 def round_ticks(low: float, high: float, *, count: int = 5) -> list[float]:

@@ -10,14 +10,14 @@ import polars as pl
 from driftbook.figures.canvas import BLUE, GREY, ORANGE, ROSE, TEAL, Canvas, Figure, batch_label, notice, round_ticks
 from driftbook.figures.panel import Panel, over_batches, tick_labels
 from driftbook.tables import Format, format_value
+from driftbook.words import CHANGES, plain
 
 EVENTS = {
-    "appoint": ("circle", BLUE, "appointed"),
-    "challenge": ("triangle", ORANGE, "challenger"),
-    "retrain": ("triangle", ORANGE, "retrained"),
-    "promote": ("diamond", TEAL, "promoted"),
-    "retire": ("cross", GREY, "retired"),
-    "rollback": ("square", ROSE, "rolled back"),
+    "appoint": ("circle", BLUE),
+    "challenge": ("triangle", ORANGE),
+    "promote": ("diamond", TEAL),
+    "retire": ("cross", GREY),
+    "rollback": ("square", ROSE),
 }
 
 
@@ -55,7 +55,7 @@ def comparison(
         title, "Above: each labelled day. Below: mean difference so far; its band holds however often one looks."
     )
     as_share = metric == "accuracy"
-    _days(canvas, daily, ids, label=metric.replace("_", " "), names=names, format="percent" if as_share else "auto")
+    _days(canvas, daily, ids, label=plain(metric), names=names, format="percent" if as_share else "auto")
     _difference(canvas, daily, ids, margin=margin, as_share=as_share)
     last = daily.row(-1, named=True)
     ends = (_amount(last[name], as_share) for name in ("mean", "low", "high"))
@@ -93,18 +93,26 @@ def story(entries: Sequence[Mapping[str, Any]]) -> Figure:
     alarmed = _alarms(panel, entries)
     _lane(panel, entries, who="champion", top=top + 38, color=TEAL)
     _lane(panel, entries, who="challenger", top=top + 72, color=ORANGE)
-    for (index, change), row in zip(changes, rows, strict=True):
-        shape, color, word = EVENTS.get(str(change["action"]), ("circle", GREY, str(change["action"])))
-        place, height = panel.px(index), top - 10 - 17 * row
-        canvas.line((place, height), (place, panel.bottom), color=color, width=1.3, dash="2 3")
-        label = f"v{change['version']} {word}, {batch_label(ids[index])}"
-        leftward = place > panel.left + panel.width * 0.72
-        canvas.marker(shape, (place, height - 3), color=color, size=4.5, tip=str(change.get("reason") or label))
-        canvas.text(place + (-9 if leftward else 9), height + 1, label, anchor="end" if leftward else "start", css="h")
+    _changes(panel, changes, rows, ids)
     panel.batches(ids)
     champion = (entries[-1].get("office") or {}).get("champion")
     count = f"{len(ids)} batch{'' if len(ids) == 1 else 'es'}"
     return canvas.figure(title, f"{count}, {alarmed} alarmed; champion is version {champion}.")
+
+
+def _changes(panel: Panel, changes: Sequence[tuple[int, Mapping[str, Any]]], rows: list[int], ids: list[str]) -> None:
+    """A mark and its name per change; all lines first, so that none crosses a name."""
+    canvas = panel.canvas
+    styles = [EVENTS.get(str(change["action"]), ("circle", GREY)) for _, change in changes]
+    places = [(panel.px(index), panel.top - 10 - 17 * row) for (index, _), row in zip(changes, rows, strict=True)]
+    for (place, height), (_, color) in zip(places, styles, strict=True):
+        canvas.line((place, height), (place, panel.bottom), color=color, width=1.3, dash="2 3")
+    for (place, height), (shape, color), (index, change) in zip(places, styles, changes, strict=True):
+        word = CHANGES.get(str(change["action"]), str(change["action"]))
+        label = f"v{change['version']} {word}, {batch_label(ids[index])}"
+        leftward = place > panel.left + panel.width * 0.72
+        canvas.marker(shape, (place, height - 3), color=color, size=4.5, tip=str(change.get("reason") or label))
+        canvas.text(place + (-9 if leftward else 9), height + 1, label, anchor="end" if leftward else "start", css="h")
 
 
 def _days(
@@ -117,6 +125,7 @@ def _days(
     panel.y_axis(label, format=format)
     styles = (("square", TEAL, "6 4"), ("circle", ORANGE, ""))
     ends = [panel.py(side[-1]) for side in sides]
+    beside = panel.px(len(ids) - 1) + 14
     apart = max(8 - abs(ends[0] - ends[1]) / 2, 0)
     for number, (side, name) in enumerate(zip(sides, names, strict=True)):
         shape, color, dash = styles[number]
@@ -126,7 +135,7 @@ def _days(
             tip = f"{batch_id}, {name}: {format_value(value, format=format)}"
             canvas.marker(shape, place, color=color, size=4, tip=tip)
         upper = ends[number] < ends[1 - number] or (ends[0] == ends[1] and number == 1)
-        canvas.text(panel.right + 14, ends[number] + 4 + (-apart if upper else apart), name, css="b")
+        canvas.text(beside, ends[number] + 4 + (-apart if upper else apart), name, css="b")
     panel.batches(ids)
 
 

@@ -42,7 +42,7 @@ def reference_vs_current(
         samples = [_finite(each) for each in (reference, current)]
         if sum(sample.size for sample in samples) == 0:
             return notice(title, "Neither side has a value: the column is empty.")
-        return _histogram(samples, missing, title=title, names=names, words=f"{words}.")
+        return _histogram(samples, missing, column=column, title=title, names=names, words=f"{words}.")
     return _bars([reference, current], title=title, names=names, words=f"{words}.")
 
 
@@ -51,7 +51,7 @@ def score_over_time(
     *,
     reference: pl.Series | None = None,
     marks: Sequence[Mark] = (),
-    name: str = "prediction score",
+    name: str = "predicted score",
 ) -> Figure:
     """Quantiles of the prediction score, batch by batch.
 
@@ -73,9 +73,9 @@ def score_over_time(
     daily = frame.group_by("batch_id").agg(pl.len(), *columns).sort("batch_id").tail(MAX_BATCHES)
     ids = daily["batch_id"].to_list()
     canvas = Canvas(height=292 + mark_rows(marks, ids))
-    canvas.heading(
-        title, "Line: median of a batch. Dark band: the middle half. Light band: 90 % of the rows. Dashed: reference."
-    )
+    how = "Line: median of a batch. Dark band: the middle half. Light band: 90 % of the rows."
+    known = reference is not None and reference.len() > 0
+    canvas.heading(title, f"{how} Dashed: in training." if known else how)
     panel = over_batches(canvas, ids, y=(0, 1), top=72 + mark_rows(marks, ids), height=176, right=96)
     panel.y_axis("score")
     edges = {level: [(panel.px(i), panel.py(v)) for i, v in enumerate(daily[f"{level}"])] for level in levels}
@@ -85,19 +85,27 @@ def score_over_time(
     for row, place in zip(daily.iter_rows(named=True), edges[0.5], strict=True):
         quantiles = ", ".join(f"{level:.0%} {format_value(row[f'{level}'])}" for level in levels)
         canvas.marker("circle", place, color=BLUE, size=3, tip=f"{row['batch_id']}: {row['len']:,} rows; {quantiles}")
-    for level, text in ((0.25, "quarter"), (0.5, "median"), (0.75, "three quarters")):
-        if reference is not None and reference.len():
-            height = panel.py(float(reference.quantile(level, "linear") or 0.0))
-            canvas.line((panel.left, height), (panel.right, height), color=GREY, width=1.5, dash="6 4")
-            canvas.text(panel.right + 6, height + 4, text, css="d", tip=f"{text} of the reference")
+    if reference is not None and known:
+        _reference_levels(panel, reference)
     panel.batches(ids)
     panel.marks(marks, ids)
     first, last = (format_value(daily["0.5"][place]) for place in (0, -1))
     return canvas.figure(title, f"{len(ids)} batches; the median score moves from {first} to {last}.")
 
 
+def _reference_levels(panel: Panel, reference: pl.Series) -> None:
+    """Median and quartiles of the reference as level lines; names that would meet move up."""
+    lowest = panel.bottom + 4
+    for level, text in ((0.25, "lower quartile"), (0.5, "median"), (0.75, "upper quartile")):
+        height = panel.py(float(reference.quantile(level, "linear") or 0.0))
+        panel.canvas.line((panel.left, height), (panel.right, height), color=GREY, width=1.5, dash="6 4")
+        place = min(height + 4, lowest)
+        panel.canvas.text(panel.right + 6, place, text, css="d", tip=f"{text} in training")
+        lowest = place - 14
+
+
 def _histogram(
-    samples: list[np.ndarray], missing: list[float], *, title: str, names: tuple[str, str], words: str
+    samples: list[np.ndarray], missing: list[float], *, column: str, title: str, names: tuple[str, str], words: str
 ) -> Figure:
     filled = [sample for sample in samples if sample.size]
     low = min(float(np.quantile(sample, 0.001)) for sample in filled)
@@ -106,9 +114,9 @@ def _histogram(
     edges = np.linspace(low, high, BINS + 1)
     shares = [np.histogram(np.clip(s, low, high), edges)[0] / max(s.size, 1) for s in samples]
     top = max(float(max(share.max() for share in shares)), *missing, 1e-9) * 1.08
-    canvas = Canvas(height=290)
+    canvas = Canvas(height=302)
     canvas.heading(title, _legend_hint(names))
-    panel = Panel(canvas, left=64, top=64, width=canvas.width - 64 - 120, height=172, x=(low, high), y=(0, top))
+    panel = Panel(canvas, left=64, top=76, width=canvas.width - 64 - 120, height=172, x=(low, high), y=(0, top))
     panel.y_axis("share of rows", format="percent")
     step = panel.width / BINS
     for index in range(BINS):
@@ -123,7 +131,7 @@ def _histogram(
         canvas.rect((place, panel.top), (step, panel.height), fill="transparent", tip=f"{span}: {', '.join(parts)}")
     corners = [(panel.left + (i + side) * step, panel.py(float(v))) for i, v in enumerate(shares[1]) for side in (0, 1)]
     canvas.path([(panel.left, panel.bottom), *corners, (panel.right, panel.bottom)], color=BLUE, width=2.2)
-    panel.x_axis()
+    panel.x_axis(column)
     _missing_bars(panel, missing, names=names)
     return canvas.figure(title, words)
 
@@ -132,6 +140,9 @@ def _missing_bars(panel: Panel, missing: list[float], *, names: tuple[str, str])
     canvas, left = panel.canvas, panel.right + 40
     canvas.line((left - 8, panel.bottom), (left + 58, panel.bottom), opacity=0.45)
     canvas.text(left + 25, panel.bottom + 17, "missing", anchor="middle", css="d")
+    if not any(missing):
+        canvas.text(left + 25, panel.bottom - 6, "none", anchor="middle", css="d")
+        return
     for place, (share, name) in enumerate(zip(missing, names, strict=True)):
         top, tip = panel.py(share), f"missing, {name}: {format_value(share, format='percent')}"
         corner, size = (left + 27 * place, top), (23, panel.bottom - top)

@@ -8,13 +8,15 @@ the logarithms. Scales are logarithmic, because drift spans three orders of magn
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
 from driftbook.figures.canvas import BLUE, GREY, HATCH, INK, ROSE, Canvas, Figure, batch_label, notice, shorten
 from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
 from driftbook.tables import format_value
+from driftbook.words import plain
 
 LEAST, MOST = 0.125, 64.0
 SMALLEST = 1e-300
@@ -70,7 +72,7 @@ def drift_heatmap(table: pl.DataFrame, *, max_columns: int = 28, marks: Sequence
     roles = pl.col("role").replace_strict(_ROLES, default=3)
     columns = ranked.sort(roles, -pl.col("excess").fill_null(0.0), "column")["column"].to_list()
     shown, hidden = columns[:max_columns], len(columns[max_columns:])
-    top = 58 + mark_rows(marks, ids, left=180)
+    top = 64 + mark_rows(marks, ids, left=180)
     canvas = Canvas(height=top + 30 + ROW * len(shown) + (20 if hidden else 0))
     how = "Blue: below the threshold, the paler the calmer. Rose with a diamond: drifted. Hatched: cannot tell."
     canvas.heading(title, how if together == 1 else f"{how} Each cell: worst of {together}.")
@@ -80,7 +82,8 @@ def drift_heatmap(table: pl.DataFrame, *, max_columns: int = 28, marks: Sequence
     for line, column in enumerate(shown):
         rows = cells.filter(pl.col("column") == column)
         strong = "b" if rows["drifted"].any() else ""
-        canvas.text(170, top + ROW * line + 15, shorten(column, width=165), anchor="end", css=strong, tip=column)
+        name = _name(rows.row(0, named=True))
+        canvas.text(170, top + ROW * line + 15, shorten(name, width=165), anchor="end", css=strong, tip=name)
         for row in rows.iter_rows(named=True):
             _cell(canvas, row, left=panel.left + width * place[row["slot"]], top=top + ROW * line, width=width)
     panel.batches(ids)
@@ -147,12 +150,12 @@ def drift_bars(table: pl.DataFrame, batch_id: str, *, max_columns: int = 20) -> 
     ranked = rows.sort(-pl.col("excess").fill_null(0.0), "column")
     shown = ranked.head(max_columns)
     highest = min(max(2.0, float(shown["excess"].max() or 0.0)), MOST)  # type: ignore[arg-type]
-    canvas = Canvas(height=96 + ROW * shown.height)
+    canvas = Canvas(height=126 + ROW * shown.height)
     canvas.heading(
         title, "Bars: strongest signal as a multiple of its threshold. Beyond the line a column has drifted."
     )
     limits = (math.log2(LEAST), math.log2(highest * 1.1))
-    panel = Panel(canvas, 180, 56, canvas.width - 180 - 220, ROW * shown.height, limits, (0, 1))
+    panel = Panel(canvas, 180, 72, canvas.width - 180 - 220, ROW * shown.height, limits, (0, 1))
     for tick in TICKS:
         if limits[0] <= math.log2(tick) <= limits[1]:
             place = panel.px(math.log2(tick))
@@ -161,20 +164,24 @@ def drift_bars(table: pl.DataFrame, batch_id: str, *, max_columns: int = 20) -> 
     for line, row in enumerate(shown.iter_rows(named=True)):
         top = panel.top + ROW * line
         css = "b" if row["drifted"] else ""
-        canvas.text(170, top + 15, shorten(row["column"], width=165), anchor="end", css=css, tip=row["column"])
+        canvas.text(170, top + 15, shorten(_name(row), width=165), anchor="end", css=css, tip=_name(row))
         value = row["excess"]
         end = panel.px(_log(value)) if value is not None else panel.left
         color = ROSE if row["drifted"] else BLUE
         canvas.rect((panel.left, top + 4), (end - panel.left, ROW - 8), fill=color, opacity=0.8, tip=_tip(row))
-        name = SHORT_NAMES.get(row["method"], row["method"].replace("_", " "))
+        name = SHORT_NAMES.get(row["method"], plain(row["method"]))
         note = row["note"] or f"{name} {_shown_value(row)}"
         text = ("◆ " if row["drifted"] else "? " if value is None else "") + note
         room = canvas.width - panel.right - 14
         canvas.text(panel.right + 10, top + 15, shorten(text, width=room), css=css or "d", tip=_tip(row))
     zero = panel.px(0.0)
     canvas.line((zero, panel.top - 4), (zero, panel.bottom), color=INK, width=1.5, dash="6 4", tip="threshold")
+    canvas.text(zero, panel.top - 9, "threshold", anchor="middle")
+    canvas.text(panel.left + panel.width / 2, panel.bottom + 36, "times the threshold", anchor="middle", css="d")
     drifted = ranked["drifted"].sum()
-    return canvas.figure(title, f"{drifted} of {ranked.height} columns drifted; strongest: {ranked['column'][0]}.")
+    return canvas.figure(
+        title, f"{drifted} of {ranked.height} columns drifted; strongest: {_name(ranked.row(0, named=True))}."
+    )
 
 
 def _worst(table: pl.DataFrame) -> pl.DataFrame:
@@ -226,7 +233,7 @@ def _batch_mark(panel: Panel, index: int, row: dict[str, object], *, value: floa
 
 def _tip(row: dict[str, object]) -> str:
     value = row["excess"]
-    words = f"{row['batch_id']}, {row['column']}: {row['method']} {_shown_value(row)}"
+    words = f"{row['batch_id']}, {_name(row)}: {plain(str(row['method']))} {_shown_value(row)}"
     words += f", {_times(value)} the threshold" if isinstance(value, float) else ", cannot tell"
     return f"{words}. {row['note']}" if row["note"] else words
 
@@ -237,6 +244,11 @@ def _shown_value(row: dict[str, object]) -> str:
     value = row[on if on in ("p_value", "drift_score") else "statistic"]
     limit = format_value(row["threshold"])
     return f"{name}{format_value(value)} (limit {limit})" if row["threshold"] is not None else format_value(value)
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    """A feature's own name; the columns that driftbook adds in plain words."""
+    return str(row["column"]) if row["role"] == "feature" else plain(str(row["column"]))
 
 
 def _log(value: float) -> float:

@@ -10,27 +10,36 @@ import polars as pl
 
 from driftbook.figures.canvas import BLUE, GREY, ORANGE, ROSE, Canvas, Figure, notice, shorten
 from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
-from driftbook.tables import format_value
+from driftbook.tables import Format, format_value
+from driftbook.words import plain
 
 MAX_CLASSES = 10
 MAX_FEATURES = 20
+SHARES = frozenset({"accuracy", "precision", "recall", "f1"})
 ROW = 22
 
 
-def model_quality(report: Mapping[str, Any]) -> Figure:
+def model_quality(report: Mapping[str, Any] | None) -> Figure | None:
     """ROC curve (two classes), confusion matrix, and calibration of the honest test part.
 
     Parameters
     ----------
     report
         The training report: ``classes``, ``confusion`` (rows: target, columns: prediction), ``roc`` (points of
-        ``false_positive_rate, true_positive_rate``), ``calibration`` (``predicted, observed, rows``), ``metrics``.
+        ``false_positive_rate, true_positive_rate``), ``calibration`` (``predicted, observed, rows``), ``metrics``;
+        ``None`` where no model was trained.
+
+    Returns
+    -------
+    The figure; nothing at all where there is no model.
 
     Examples
     --------
     >>> model_quality({"classes": ["no", "yes"], "confusion": [[8, 1], [2, 4]]})
     Figure: Model quality on held-out rows. 12 of 15 decided rightly.
     """
+    if report is None:
+        return None
     title = "Model quality on held-out rows"
     roc = _points(report.get("roc"), "false_positive_rate", "true_positive_rate")
     calibration = _points(report.get("calibration"), "predicted", "observed")
@@ -58,15 +67,22 @@ def model_quality(report: Mapping[str, Any]) -> Figure:
 
 
 def feature_importance(
-    importance: pl.DataFrame | Sequence[Mapping[str, Any]], *, max_features: int = MAX_FEATURES
-) -> Figure:
+    importance: pl.DataFrame | Sequence[Mapping[str, Any]] | None, *, max_features: int = MAX_FEATURES
+) -> Figure | None:
     """What the model uses: mean absolute contribution as a bar, share of the gain as a diamond.
 
     Parameters
     ----------
     importance
         ``feature``, ``contribution`` (mean absolute TreeSHAP value) and, if there, ``gain``; one row per feature.
+        ``None`` where no model was trained.
+
+    Returns
+    -------
+    The figure; nothing at all where there is no model.
     """
+    if importance is None:
+        return None
     title = "What the model uses"
     frame = importance if isinstance(importance, pl.DataFrame) else pl.DataFrame([dict(each) for each in importance])
     if frame.is_empty():
@@ -76,7 +92,9 @@ def feature_importance(
     ranked = frame.with_columns(shares).sort(-pl.col(measures[0]), "feature")
     shown = ranked.head(max_features)
     canvas = Canvas(height=78 + ROW * shown.height)
-    canvas.heading(title, "Bar: share of all contributions to the score. Diamond: share of the gain in training.")
+    canvas.heading(
+        title, "Bar and number: share of all contributions to the score. Diamond: share of the gain in training."
+    )
     top = max(float(shown[name].max()) for name in measures) or 1.0  # type: ignore[arg-type]
     panel = Panel(canvas, 200, 52, canvas.width - 290, ROW * shown.height, (0, top), (0, 1))
     for line, row in enumerate(shown.iter_rows(named=True)):
@@ -85,12 +103,10 @@ def feature_importance(
         canvas.text(190, height + 15, shorten(row["feature"], width=185), anchor="end", tip=row["feature"])
         size = (panel.px(share) - panel.left, ROW - 8.0)
         canvas.rect((panel.left, height + 4), size, fill=BLUE, opacity=0.8, tip=f"{row['feature']}: {text}")
-        ends = [panel.px(share)]
         if "gain" in measures:
-            ends.append(panel.px(row["gain"]) + 5)
             tip = f"{row['feature']}: {format_value(row['gain'], format='percent')} of the gain"
             canvas.marker("diamond", (panel.px(row["gain"]), height + ROW / 2), color=ORANGE, size=3.6, tip=tip)
-        canvas.text(max(ends) + 8, height + 15, text, css="d")
+        canvas.text(panel.right + 72, height + 15, text, anchor="end", css="d")
     canvas.line((panel.left, panel.top), (panel.left, panel.bottom), opacity=0.45)
     hidden = ranked.height - shown.height
     return canvas.figure(
@@ -103,6 +119,7 @@ def metric_over_time(
     metric: str,
     *,
     limit: float | None = None,
+    limit_name: str = "tested at",
     onset: date | str | None = None,
     marks: Sequence[Mark] = (),
     estimated: pl.DataFrame | None = None,
@@ -117,6 +134,8 @@ def metric_over_time(
         Which metric to draw.
     limit
         Level to compare with, such as the accuracy the champion was tested at.
+    limit_name
+        What to call it.
     onset
         Known day on which the scenario sets in.
     marks
@@ -124,14 +143,16 @@ def metric_over_time(
     estimated
         The same columns, estimated without targets.
     """
-    title = f"{metric.replace('_', ' ').capitalize()} over time"
+    name = plain(metric)
+    title = f"{name[0].upper()}{name[1:]} over time"
     sides = [
         side.filter((pl.col("metric") == metric) & pl.col("value").is_finite()).sort("batch_id").tail(MAX_BATCHES)
         for side in _given(performance, estimated)
     ]
     ids = sorted({batch_id for side in sides for batch_id in side["batch_id"].to_list()})
     if not ids:
-        return notice(title, f"No batch has a {metric.replace('_', ' ')} yet: its targets are not known.")
+        return notice(title, f"No batch has a {name} yet: its targets are not known.")
+    format: Format = "percent" if metric in SHARES else "auto"
     named = [*([(onset, "scenario sets in")] if onset is not None else []), *marks]
     canvas = Canvas(height=292 + mark_rows(named, ids))
     how = "Squares: realised, band: 95 % interval." + (
@@ -144,20 +165,20 @@ def metric_over_time(
     panel = over_batches(
         canvas, ids, y=(min(values) - margin, max(values) + margin), top=72 + mark_rows(named, ids), height=174
     )
-    panel.y_axis(metric.replace("_", " "))
+    panel.y_axis(name, format=format)
     if limit is not None:
-        panel.level(limit, f"limit {format_value(limit)}", color=ROSE)
+        panel.level(limit, f"{limit_name} {format_value(limit, format=format)}", color=ROSE)
     for number, side in enumerate(sides):
-        _series(panel, side, ids, realised=number == 0)
+        _series(panel, side, ids, realised=number == 0, format=format)
     panel.batches(ids)
     panel.marks(named, ids)
     if sides[0].is_empty():
         return canvas.figure(title, f"{len(ids)} batches estimated, none realised yet.")
-    first, last = (format_value(sides[0]["value"][place]) for place in (0, -1))
+    first, last = (format_value(sides[0]["value"][place], format=format) for place in (0, -1))
     return canvas.figure(title, f"{sides[0].height} batches with targets; from {first} to {last}.")
 
 
-def _series(panel: Panel, side: pl.DataFrame, ids: list[str], *, realised: bool) -> None:
+def _series(panel: Panel, side: pl.DataFrame, ids: list[str], *, realised: bool, format: Format) -> None:
     rows = [(panel.px(ids.index(row["batch_id"])), row) for row in side.iter_rows(named=True)]
     color = BLUE if realised else ORANGE
     band = [(x, row) for x, row in rows if row["low"] is not None and row["high"] is not None]
@@ -165,9 +186,10 @@ def _series(panel: Panel, side: pl.DataFrame, ids: list[str], *, realised: bool)
     panel.canvas.area(edge, fill=color, opacity=0.18 if realised else 0.1)
     panel.canvas.path([(x, panel.py(row["value"])) for x, row in rows], color=color, dash="" if realised else "5 4")
     for x, row in rows:
-        interval = f" ({format_value(row['low'])} to {format_value(row['high'])})" if row["low"] is not None else ""
+        low, value, high = (format_value(row[name], format=format) for name in ("low", "value", "high"))
+        interval = f" ({low} to {high})" if row["low"] is not None else ""
         kind = "realised" if realised else "estimated"
-        tip = f"{row['batch_id']}, {kind}: {format_value(row['value'])}{interval}, {format_value(row['rows'])} rows"
+        tip = f"{row['batch_id']}, {kind}: {value}{interval}, {format_value(row['rows'])} rows"
         shape = "square" if realised else "circle"
         panel.canvas.marker(shape, (x, panel.py(row["value"])), color=color, size=3.4, hollow=not realised, tip=tip)
 
@@ -217,7 +239,9 @@ def _confusion(canvas: Canvas, classes: list[str], counts: list[list[int]], *, l
         for column in range(shown):
             share, right = counts[row][column] / total, row == column
             corner = (left + size * column, 76 + size * row)
-            tip = f"target {classes[row]}, decided {classes[column]}: {counts[row][column]:,} ({share:.1%})"
+            tip = (
+                f"target {classes[row]}, decided {classes[column]}: {counts[row][column]:,} ({100 * share:.1f}\u00a0%)"
+            )
             canvas.rect(
                 corner,
                 (size - 2, size - 2),
@@ -228,7 +252,7 @@ def _confusion(canvas: Canvas, classes: list[str], counts: list[list[int]], *, l
             if size >= 34:
                 middle = (corner[0] + size / 2 - 1, corner[1] + size / 2)
                 canvas.text(middle[0], middle[1], f"{counts[row][column]:,}", anchor="middle", css="b")
-                canvas.text(middle[0], middle[1] + 14, f"{share:.0%}", anchor="middle", css="d")
+                canvas.text(middle[0], middle[1] + 14, f"{100 * share:.0f}\u00a0%", anchor="middle", css="d")
     for column in range(shown):
         name = shorten(classes[column], width=size + 4)
         canvas.text(

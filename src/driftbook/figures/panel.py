@@ -99,9 +99,9 @@ class Panel:
         self.canvas.text(self.right, place - 5, label, anchor="end", css="h")
 
     def marks(self, marks: Sequence[Mark], batch_ids: Sequence[str]) -> None:
-        """Vertical lines at moments, named at the top; names that would meet go on further lines above."""
+        """Vertical lines at moments, named above the axis' name; names that would meet go on further lines."""
         for (when, name), (place, row, leftward) in _placed(marks, batch_ids, left=self.left, right=self.right):
-            height, anchor = self.top - 5 - 15 * row, "end" if leftward else "start"
+            height, anchor = self.top - 20 - 15 * row, "end" if leftward else "start"
             line = ((place, height + 3), (place, self.bottom))
             self.canvas.line(*line, color=GREY, width=1.4, dash="2 3", tip=f"{when}: {name}")
             self.canvas.text(place, height, name, anchor=anchor, css="h")

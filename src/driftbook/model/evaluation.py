@@ -19,6 +19,7 @@ from driftbook.model.baselines import MAJORITY
 from driftbook.model.calibration import Array
 from driftbook.model.metrics import Estimate, confusion_counts, measure, wilson
 from driftbook.model.splits import Codes, Mask
+from driftbook.words import plain
 
 CURVE_POINTS = 50
 CALIBRATION_BINS = 12
@@ -41,28 +42,29 @@ def decide_gate(figures: Figures, majority: Figures, *, config: ModelConfig) -> 
     >>> model = {"roc_auc": good, "log_loss": bad, "accuracy": good}
     >>> gate = decide_gate(model, {"log_loss": good, "accuracy": bad}, config=ModelConfig(minimum=0.8))
     >>> gate["passed"], gate["reasons"][1]
-    (True, 'roc_auc 0.900 (0.800 to 1.000) reaches the minimum of 0.8')
+    (True, 'ROC AUC 0.900 (0.800 to 1.000) reaches the minimum of 0.8.')
     """
     loss, least_loss = figures["log_loss"].value, majority["log_loss"].value
     accuracy, least = figures["accuracy"], majority["accuracy"].value
     beats = loss < least_loss
     verb = "beats" if beats else "does not beat"
-    reasons = [f"log loss {loss:.3f} {verb} that of the class shares alone, {least_loss:.3f}"]
+    reasons = [f"Log loss {loss:.3f} {verb} that of the class shares alone, {least_loss:.3f}."]
     if not beats and accuracy.low > least:
         beats = True
         reasons[0] += (
-            f"; yet it decides better: accuracy {accuracy.value:.3f} (at least {accuracy.low:.3f}) beats "
-            f"{least:.3f}. Do not take its probabilities at their word"
+            f" Yet it decides better: accuracy {accuracy.value:.3f} (at least {accuracy.low:.3f}) beats "
+            f"{least:.3f}. Do not take its probabilities at their word."
         )
     name, found = config.minimum_metric, figures[config.minimum_metric]
+    words = plain(name)[0].upper() + plain(name)[1:]
     if math.isnan(found.value):
         reaches = False
-        reasons.append(f"{name} cannot be measured: the test part lacks rows of a second class; give more history")
+        reasons.append(f"{words} cannot be measured: the test part lacks rows of a second class; give more history.")
     else:
         reaches = found.value >= config.minimum
         verb = "reaches" if reaches else "is below"
-        shown = f"{name} {found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
-        reasons.append(f"{shown} {verb} the minimum of {config.minimum:g}")
+        shown = f"{words} {found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+        reasons.append(f"{shown} {verb} the minimum of {config.minimum:g}.")
     return {
         "passed": beats and reaches,
         "reasons": reasons,

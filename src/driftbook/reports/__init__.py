@@ -4,8 +4,8 @@ Every page opens from disk without a network, follows light and dark, and reads 
 Evidently are imported only by the function that needs them: they are slow, and no decision depends on them.
 """
 
-from driftbook.reports.evidently import write_evidently
+from driftbook.reports.evidently import EVIDENTLY_PAGE, write_evidently
 from driftbook.reports.index import write_index
 from driftbook.reports.notebook import notebook_html
 
-__all__ = ["notebook_html", "write_evidently", "write_index"]
+__all__ = ["EVIDENTLY_PAGE", "notebook_html", "write_evidently", "write_index"]

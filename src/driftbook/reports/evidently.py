@@ -21,7 +21,10 @@ from driftbook.reports.page import STYLESHEET, page
 from driftbook.storage import write_text
 from driftbook.tables import format_value
 
+EVIDENTLY_PAGE = "evidently_drift.html"
 MAX_ROWS = 2000
+_HOME = '<a href="../../index.html">← all reports</a>'
+_WAY_BACK = f'{_HOME} · <a href="05_analyse_drift.html">05 analyse drift</a>'
 _IDENTIFIER = re.compile(
     r"(?<![0-9a-zA-Z+/])(?:[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?![0-9a-zA-Z+/=])"
 )
@@ -65,9 +68,8 @@ def write_evidently(
         write_text(path, _stable(re.sub(r"<body[^>]*>", lambda found: found.group() + note, text, count=1)))
     except Exception as error:
         fault = f"{type(error).__name__}: {str(error).strip() or 'no message'}".splitlines()[0][:300]
-        body = (
-            f"<main><h1>No Evidently page</h1><p>Evidently could not compare these rows.</p><pre>{escape(fault)}</pre>"
-        )
+        body = f"<main><p>{_WAY_BACK}</p><h1>No Evidently page</h1><p>Evidently could not compare these rows.</p>"
+        body += f"<pre>{escape(fault)}</pre>"
         body += "<p>Nothing else depends on this page: drift is judged in notebook 05.</p></main>"
         write_text(path, page(f"{case.title}: no Evidently page", body, stylesheet=STYLESHEET))
         return fault
@@ -119,11 +121,13 @@ def _note(reference: pl.DataFrame, current: pl.DataFrame, sides: list[pl.DataFra
         f"{format_value(s.height)} of {format_value(f.height)}"
         for s, f in zip(sides, (reference, current), strict=True)
     ]
-    text = f"The familiar view, on a seeded sample: {counts[0]} reference rows, {counts[1]} current rows. "
-    text += "Evidently's own limits apply here; driftbook decides from all rows, in notebook 05."
+    text = f"Evidently's view of the newest batch, on a seeded sample: {counts[0]} reference rows, {counts[1]} current "
+    text += "rows. Evidently's own limits apply here and may differ from ours: driftbook decides from all rows, in 05."
     text += f" Left out, nothing to compare: {', '.join(left_out)}." if left_out else ""
-    style = "font:14px/1.5 system-ui,sans-serif;padding:12px 24px;background:#eef2f6;color:#1d2530"
-    return f'<p style="{style};margin:0">{escape(text)}</p>'
+    style = "font:14px/1.5 system-ui,sans-serif;padding:12px 24px;background:#eef2f6;color:#1d2530;"
+    style += "position:sticky;left:0;max-width:100vw;box-sizing:border-box"
+    looks = "<style>body{min-width:900px}.driftbook a{color:#1f63b8}</style>"  # on a phone its table can be panned
+    return f'{looks}<p class="driftbook" style="{style};margin:0">{_WAY_BACK}<br>{escape(text)}</p>'
 
 
 def _stable(text: str) -> str:

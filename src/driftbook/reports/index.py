@@ -34,6 +34,7 @@ padding:1rem 1.4rem 1.2rem}
 .db-parts .db-said li{padding-left:.9em;text-indent:-.9em}.db-parts .db-said li::before{content:"– "}
 .db-links li{display:flex;justify-content:space-between;gap:1em;border-bottom:1px solid var(--jp-border-color2);
 padding:.12em 0}.db-links small a{color:var(--jp-content-font-color2)}
+.db-records{margin:0;font-size:14px}
 .db-chips span{display:inline-block;background:#8a94a622;border-radius:4px;padding:0 .5em;margin:0 .35em .35em 0;
 font-size:13px}
 details{margin-top:1rem;font-size:14px}summary{cursor:pointer;color:var(--jp-content-font-color2)}
@@ -59,8 +60,8 @@ def write_index(settings: Settings) -> Path:
             cases.setdefault(folder.parts[0], []).append({"folder": folder.as_posix(), **_summary(path)})
     ordered = sorted(cases.items(), key=lambda each: (URGENCY[_tone(each[1][0])], each[0]))
     body = "".join(_case(name, builds) for name, builds in ordered) or _nothing()
-    count = f"{len(cases)} use case{'' if len(cases) == 1 else 's'}"
-    lead = f'<p class="db-lead">{count}, the most urgent first. Each report is a folder of executed notebooks.</p>'
+    count = f"{len(cases)} use cases, the most urgent first" if len(cases) != 1 else "1 use case"
+    lead = f'<p class="db-lead">{count}. Each report is a folder of executed notebooks and their records.</p>'
     bar = '<nav class="db-bar"><div><strong>driftbook</strong></div></nav>'
     text = f"{STYLE}{bar}<main><h1>Reports</h1>{lead}{body}</main>"
     return write_text(reports / "index.html", page("driftbook reports", text, stylesheet=STYLESHEET + INDEX_STYLESHEET))
@@ -87,7 +88,7 @@ def _case(name: str, builds: list[dict[str, Any]]) -> str:
     return (
         f'<section class="db-case db-is-{_tone(latest)}" id="{escape(name)}"><header>'
         f"<h2>{escape(str(latest.get('title') or name))}</h2>{badge(str(latest['status']))}"
-        f'<span class="db-dim">{escape(name)}, as of {escape(str(latest["as_of"]))}</span></header>'
+        f'<span class="db-dim">{escape(name)}, as of {escape(str(latest["as_of"]))}{_champion(latest)}</span></header>'
         f'<div class="db-parts">{"".join(parts)}</div>{more if earlier else ""}</section>'
     )
 
@@ -95,21 +96,18 @@ def _case(name: str, builds: list[dict[str, Any]]) -> str:
 def _said(build: dict[str, Any]) -> str:
     sentences = "".join(f"<li>{escape(str(each))}</li>" for each in build.get("verdict") or [])
     text = f'<h3>Verdict</h3><ul class="db-said">{sentences}</ul>' if sentences else ""
-    decision, champion = build.get("decision"), build.get("champion")
-    if decision is not None or champion is not None:
-        word = badge(str(decision)) if decision is not None else ""
-        text += f"<h3>Decision and champion</h3>{word} {_champion(champion)}"
     drifted = build.get("drifted_columns") or []
     chips = "".join(f"<span>{escape(str(each))}</span>" for each in drifted)
     text += f'<h3>Drifted columns</h3><div class="db-chips">{chips}</div>' if chips else ""
     return f"<div>{text}</div>"
 
 
-def _champion(champion: Any) -> str:
+def _champion(build: dict[str, Any]) -> str:
+    champion = build.get("champion")
     if champion is None:
         return ""
     number = champion.get("version") if isinstance(champion, dict) else champion
-    return f"champion is version {escape(str(number).removeprefix('v'))}"
+    return f", champion is version {escape(str(number).removeprefix('v'))}"
 
 
 def _notebooks(build: dict[str, Any]) -> str:
@@ -120,12 +118,20 @@ def _notebooks(build: dict[str, Any]) -> str:
         first = f'<a href="{_link(build, each["html"])}">{name}</a>' if each.get("html") else name
         lines.append(f"<li>{first}{source}</li>")
     if build.get("evidently"):
-        lines.append(f'<li><a href="{_link(build, build["evidently"])}">Evidently drift page (sample)</a></li>')
-    return f'<div><h3>Notebooks</h3><ol class="db-links">{"".join(lines)}</ol></div>' if lines else ""
+        lines.append(f'<li><a href="{_link(build, build["evidently"])}">Evidently\'s drift page (a sample)</a></li>')
+    text = f'<h3>Notebooks</h3><ol class="db-links">{"".join(lines)}</ol>' if lines else ""
+    records = [str(name) for name in build.get("records") or []]
+    links = " · ".join(f'<a href="{_link(build, name)}">{escape(_record_name(name))}</a>' for name in records)
+    text += f'<h3>Records (JSON)</h3><p class="db-records">{links}</p>' if links else ""
+    return f"<div>{text}</div>" if text else ""
+
+
+def _record_name(name: str) -> str:
+    return Path(name).stem.replace("_", " ")
 
 
 def _past(build: dict[str, Any]) -> str:
-    first = next(iter(build.get("verdict") or []), "")
+    first = build.get("headline") or next(iter(build.get("verdict") or []), "")
     notebooks = [each for each in build.get("notebooks") or [] if each.get("html")]
     links = " ".join(
         f'<a href="{_link(build, each["html"])}" title="{escape(str(each["name"]))}">{number:02d}</a>'

@@ -24,13 +24,17 @@ h1,h2,h3{color:var(--jp-content-font-color0);line-height:1.25;margin:1.6em 0 .5e
 h1{font-size:1.75rem;margin-top:.6em}h2{font-size:1.25rem}h3{font-size:1.05rem}
 p,ul,ol{margin:.5em 0}a{color:var(--db-link);text-decoration-thickness:1px;text-underline-offset:2px}
 .db-bar{border-bottom:1px solid var(--jp-border-color2);background:var(--db-side);font-size:13px;position:relative}
-.db-bar div{max-width:860px;margin:0 auto;padding:.55rem 1.2rem;display:flex;gap:1.2rem;justify-content:space-between}
+.db-bar div{max-width:860px;margin:0 auto;padding:.55rem 1.2rem;display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;
+justify-content:space-between}
 .db-bar a{text-decoration:none;font-weight:600}
+.db-pages{display:flex;flex-wrap:wrap;gap:.2rem .7rem;font-variant-numeric:tabular-nums}.db-pages a{font-weight:400}
+.db-pages a[aria-current]{font-weight:700;color:inherit;border-bottom:2px solid currentColor}
 .db-dim{color:var(--jp-content-font-color2)}
 """
 NOTEBOOK_STYLESHEET = """
-#code{position:absolute;right:max(1.2rem,calc(50% - 415px));top:.72rem;z-index:1;margin:0}
+#code{position:absolute;right:max(1.2rem,calc(50% - 411px));top:.72rem;z-index:1;margin:0}
 .db-bar label{cursor:pointer;padding-right:1.7rem}
+@media(max-width:640px){.db-bar .db-pages{order:3;width:100%;justify-content:space-between}}
 #code:not(:checked)~main .input,#code:not(:checked)~main details.injected{display:none}
 .cell{margin:.35rem 0}.prompt{display:none}.anchor-link{visibility:hidden;text-decoration:none;padding-left:.35em}
 :is(h1,h2,h3):hover .anchor-link{visibility:visible}
@@ -41,6 +45,12 @@ padding:.1em .3em;border-radius:3px}pre code{background:none;padding:0}
 .input_area{background:var(--db-side);border-left:3px solid var(--jp-border-color2);border-radius:3px;
 padding:.6rem .9rem}
 .output_area{margin:.5rem 0;overflow-x:auto}
+/* what is wider than the page scrolls, and a shadow says so where something is hidden */
+.db-figure,.db-table{--paper:var(--jp-layout-color0);background:
+linear-gradient(90deg,var(--paper) 30%,transparent) 0 0/2.5rem 100% no-repeat local,
+linear-gradient(270deg,var(--paper) 30%,transparent) 100% 0/2.5rem 100% no-repeat local,
+linear-gradient(90deg,#8a94a666,transparent) 0 0/.8rem 100% no-repeat scroll,
+linear-gradient(270deg,#8a94a666,transparent) 100% 0/.8rem 100% no-repeat scroll}
 .output_text pre{padding:.2rem .9rem;color:var(--jp-content-font-color2)}
 .output_stderr pre,.output_error pre{border-left:3px solid #d1495b;color:inherit}
 details.injected{margin:.35rem 0;font-size:13px}

@@ -21,9 +21,14 @@ from driftbook.deployment import latest_as_of, save_alerts
 from driftbook.timeline.journal import Entry
 from driftbook.timeline.models import load_versions
 from driftbook.timeline.run import Run
-from driftbook.timeline.verdict import verdict_lines
+from driftbook.timeline.verdict import headline, short_answer, verdict_sentences
 
 ALERT_COLUMNS = ("severity", "subject", "message", "first_batch", "last_batch")
+RECORDS = (
+    *("champion", "scores", "drift_status", "retraining", "challenger"),
+    *("promotion", "story", "alerts", "summary", "manifest"),
+)
+LAST_PAGE = "08_write_audit.html"
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Closing:
     """What a run concludes and hands over."""
 
     status: str
+    title: str
     verdict: list[str]
     alerts: list[dict[str, Any]]
     summary: dict[str, Any]
@@ -59,14 +65,12 @@ def close(run: Run, entries: Sequence[Entry], findings: pl.DataFrame) -> Closing
     if not run.sandbox:
         _tell(run, alerts)
     state = status(alerts, latest_batch=latest)
-    report = run.report_folder
-    shown = report.relative_to(run.settings.root) if report.is_relative_to(run.settings.root) else report
-    lines = verdict_lines(run.case.title, state, entries, report=shown.as_posix())
     return Closing(
         status=state,
-        verdict=lines,
+        title=short_answer(run.case.title, state, entries),
+        verdict=verdict_sentences(entries),
         alerts=[asdict(alert) for alert in alerts],
-        summary=_summary(run, entries, status=state, lines=lines),
+        summary=_summary(run, entries, status=state),
         manifest=_manifest(run, entries),
     )
 
@@ -75,32 +79,38 @@ def describe_run(manifest: dict[str, Any]) -> pl.DataFrame:
     """The manifest in a few rows: what, and its digest or count."""
     git = manifest["git"]
     facts = {
-        "driftbook": manifest["driftbook"],
-        "code": manifest["source_sha256"][:16],
-        "git commit": f"{git['commit'][:12]}{' (changed)' if git['dirty'] else ''}" if git else "none",
-        "lock": (manifest["lock_sha256"] or "none")[:16],
-        "declaration": manifest["declaration_sha256"][:16],
-        "policy": f"{manifest['policy']} {manifest['policy_sha256'][:16]}",
+        "driftbook": f"version {manifest['driftbook']}",
+        "code": _short(manifest["source_sha256"]),
+        "git commit": f"{git['commit'][:12]}{' and changes not committed' if git['dirty'] else ''}" if git else "none",
+        "locked packages": _short(manifest["lock_sha256"]) if manifest["lock_sha256"] else "no lock file",
+        "use case as declared": _short(manifest["declaration_sha256"]),
+        "policy": f"{manifest['policy']}, {_short(manifest['policy_sha256'])}",
         "seed": str(manifest["seed"]),
-        "batches": f"{len(manifest['batches'])} files",
-        "models": ", ".join(sorted(manifest["models"])),
-        "products": f"{len(manifest['products'])} files",
+        "batches": f"{len(manifest['batches'])} files, each by its sha256",
+        "models": f"{', '.join(sorted(manifest['models']))}, each file by its sha256",
+        "products": f"{len(manifest['products'])} files, each by its sha256",
     }
-    return pl.DataFrame({"what": list(facts), "digest or count": list(facts.values())})
+    return pl.DataFrame({"what": list(facts), "which": list(facts.values())})
+
+
+def _short(digest: str) -> str:
+    return f"sha256 {digest[:16]}…"
 
 
 def _tell(run: Run, alerts: Sequence[Alert]) -> None:
-    from driftbook.notify import send
+    from driftbook.notify import ALERT_LOG, alert_log, send
 
     with open_database(run.settings.database_url) as database:
         latest = latest_as_of(database, run.case.name)
         if latest is None or latest <= run.as_of:  # a report of an earlier day, made anew, tells nobody
             save_alerts(database, alerts, now=datetime.now(UTC))
-            send(database, alerts, now=datetime.now(UTC))
+            with alert_log(run.settings.state_folder / ALERT_LOG):
+                send(database, alerts, now=datetime.now(UTC))
 
 
-def _summary(run: Run, entries: Sequence[Entry], *, status: str, lines: list[str]) -> dict[str, Any]:
-    last = entries[-1]
+def _summary(run: Run, entries: Sequence[Entry], *, status: str) -> dict[str, Any]:
+    last, report = entries[-1], run.report_folder
+    shown = report.relative_to(run.settings.root) if report.is_relative_to(run.settings.root) else report
     notebooks = sorted((run.settings.root / "notebooks").glob("0*.ipynb"))
     return {
         "schema": 1,
@@ -108,7 +118,9 @@ def _summary(run: Run, entries: Sequence[Entry], *, status: str, lines: list[str
         "title": run.case.title,
         "as_of": run.as_of.isoformat(),
         "status": status,
-        "verdict": lines,
+        "headline": headline(run.case.title, status, entries),
+        "verdict": verdict_sentences(entries),
+        "report": f"{shown.as_posix()}/{LAST_PAGE} (all reports: reports/index.html)",
         "champion": last["office"]["champion"],
         "challenger": last["office"]["challenger"],
         "decision": last["decision"]["action"],
@@ -118,6 +130,7 @@ def _summary(run: Run, entries: Sequence[Entry], *, status: str, lines: list[str
             {"name": path.stem, "html": f"{path.stem}.html", "ipynb": f"{path.stem}.ipynb"} for path in notebooks
         ],
         "evidently": "evidently_drift.html",
+        "records": [f"{name}.json" for name in RECORDS],
     }
 
 

@@ -12,20 +12,33 @@ import polars as pl
 from driftbook.data.batches import load_batches
 from driftbook.decisions import Decision
 from driftbook.decisions.promotion import PromotionEvidence, daily_comparison
+from driftbook.drift.engine import excess
 from driftbook.timeline.evidence import Reign
 from driftbook.timeline.journal import Entry, Story
 from driftbook.timeline.models import load_versions
 from driftbook.timeline.run import Run
 from driftbook.timeline.scoring import ensure_predictions
+from driftbook.words import CHANGES, plain
 
 REFERENCE_ROWS = 20_000
+SHOWN_SIGNALS = 12
 
 
 def drifted_rows(table: pl.DataFrame) -> pl.DataFrame:
-    """The newest batch's rows of the long table, drifted and strongest first."""
-    newest = table.filter(pl.col("batch_id") == pl.col("batch_id").max())
-    columns = ("column", "role", "method", "statistic", "threshold", "drift_score", "band", "note")
-    return newest.sort("drifted", "drift_score", descending=True, nulls_last=True).select(columns).head(12)
+    """The newest batch's strongest signals in plain words, as multiples of their thresholds."""
+    newest = table.filter(pl.col("batch_id") == pl.col("batch_id").max()).with_columns(excess())
+    ranked = newest.sort("drifted", "excess", descending=True, nulls_last=True).head(SHOWN_SIGNALS)
+    own = pl.when(pl.col("role") == "feature").then("column")
+    shown = ranked.select(
+        own.otherwise(pl.col("column").map_elements(plain, return_dtype=pl.String)).alias("column"),
+        pl.col("method").map_elements(plain, return_dtype=pl.String),
+        "statistic",
+        "threshold",
+        pl.col("excess").alias("times the threshold"),
+        "band",
+        "note",
+    )
+    return shown if shown["note"].count() else shown.drop("note")
 
 
 def reference_and_current(run: Run, reign: Reign) -> tuple[str, pl.DataFrame, pl.DataFrame]:
@@ -45,9 +58,14 @@ def reference_and_current(run: Run, reign: Reign) -> tuple[str, pl.DataFrame, pl
 
 
 def changes_table(entries: Sequence[Entry]) -> pl.DataFrame:
-    """What changed on which day, and why."""
+    """What changed on which day, and why, in plain words."""
     rows = [
-        {"day": entry["day"], "action": change["action"], "version": change["version"], "reason": change["reason"]}
+        {
+            "day": entry["day"],
+            "action": CHANGES[change["action"]],
+            "version": change["version"],
+            "reason": change["reason"],
+        }
         for entry in entries
         for change in entry["changes"]
     ]

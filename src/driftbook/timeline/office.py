@@ -16,6 +16,13 @@ from driftbook.timeline.journal import Journal, Story
 from driftbook.timeline.models import Version, champion_version, load_versions
 from driftbook.timeline.run import Run
 
+OUTCOMES = {
+    "committed": "The story is recorded, and who is in office with it.",
+    "unchanged": "The story is recorded, and who is in office with it.",
+    "historic": "A later day has been judged already: this report is made anew, and nobody's office changes.",
+    "sandbox": "Run by hand: nothing is recorded.",
+}
+
 
 def open_journal(run: Run) -> Journal:
     """The days that builds of an earlier day judged, taken as they stand, and the deployment's revision."""

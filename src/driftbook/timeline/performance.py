@@ -10,9 +10,13 @@ import polars as pl
 from driftbook.data.batches import first_stream_day
 from driftbook.model.estimation import estimate_performance
 from driftbook.model.metrics import METRICS, performance_by_batch
+from driftbook.tables import Format
 from driftbook.timeline.models import Version
 from driftbook.timeline.run import Run
 from driftbook.timeline.scoring import ensure_predictions, labelled_predictions
+from driftbook.words import plain
+
+METRIC_FORMATS: dict[str, Format] = dict.fromkeys(("accuracy", "precision", "recall", "f1"), "percent")
 
 
 def measure_performance(run: Run, versions: Sequence[Version]) -> pl.DataFrame:
@@ -45,7 +49,7 @@ def onset(run: Run) -> date | None:
 def onset_marks(run: Run) -> list[tuple[date, str]]:
     """The day an injected scenario sets in, to be marked in figures; empty for real drift."""
     day = onset(run)
-    return [(day, f"{run.case.scenario.name} sets in")] if day and day <= run.as_of else []
+    return [(day, f"simulated {plain(run.case.scenario.name)}")] if day and day <= run.as_of else []
 
 
 def performance_table(performance: pl.DataFrame, version: int) -> pl.DataFrame:

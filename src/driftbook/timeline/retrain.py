@@ -8,6 +8,8 @@ from typing import Any
 from driftbook.timeline.models import load_versions, train_challenger
 from driftbook.timeline.run import Run
 
+NONE = "nothing, because no challenger was called for."
+
 
 def retrain(run: Run, record: dict[str, Any]) -> dict[str, Any]:
     """Train the challenger that ``record`` calls for, or say that none is needed.
@@ -20,11 +22,12 @@ def retrain(run: Run, record: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     ``status`` (``trained``, ``failed_gate``, ``not_needed``), ``reasons``, and for a trained one ``version``, its
-    ``training`` record, and the metrics of the ``champion``.
+    ``training`` record, the ``importance`` of its features, and the metrics of the ``champion``.
     """
     decision = record["decision"]
     if decision["action"] != "retrain":
-        return {"status": "not_needed", "reasons": decision["reasons"], "version": None, "training": None}
+        nothing = dict.fromkeys(("version", "training", "importance"))
+        return {"status": "not_needed", "reasons": decision["reasons"], **nothing}
     first = decision["evidence"]["given"]["first_alarmed_batch"]
     version, reasons = train_challenger(
         run,
@@ -36,5 +39,6 @@ def retrain(run: Run, record: dict[str, Any]) -> dict[str, Any]:
         "reasons": reasons,
         "version": version.number if version else None,
         "training": version.training if version else None,
+        "importance": version.training["importance"] if version else None,
         "champion": load_versions(run)[record["during"]["champion"]].training["metrics"],
     }

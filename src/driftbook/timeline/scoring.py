@@ -12,7 +12,7 @@ import polars as pl
 from polars._typing import PolarsDataType
 
 from driftbook.data.batches import batch_index, load_batches, load_targets
-from driftbook.storage import sha256_file, write_once
+from driftbook.storage import read_parquet, sha256_file, write_once
 from driftbook.timeline.models import Version
 from driftbook.timeline.run import Run
 
@@ -35,7 +35,12 @@ def ensure_predictions(run: Run, version: Version) -> pl.DataFrame:
         made = _score(rows, version).partition_by("batch_id", as_dict=True)
         for batch_id in missing:
             write_once(paths[batch_id], made.get((batch_id,), _empty()))
-    return pl.concat([pl.read_parquet(path) for path in paths.values()]) if paths else _empty()
+    return read_parquet(*paths.values()) if paths else _empty()
+
+
+def scores_in_training(version: Version) -> pl.Series:
+    """The scores the version gave, out of sample, to the rows it was trained on: what its scores are compared with."""
+    return pl.Series("prediction_score", version.reference.profile["prediction_score"].values)
 
 
 def prediction_hashes(run: Run, version: Version) -> dict[str, str]:

@@ -9,6 +9,8 @@ import polars as pl
 
 from driftbook.config import Settings, UseCase
 from driftbook.model.metrics import METRICS
+from driftbook.tables import SPACE
+from driftbook.words import plain
 
 
 def training_facts(training: dict[str, Any] | None) -> pl.DataFrame:
@@ -16,13 +18,13 @@ def training_facts(training: dict[str, Any] | None) -> pl.DataFrame:
     if training is None:
         return pl.DataFrame(schema={"fact": pl.String, "value": pl.String})
     facts = {
-        "rows": f"{training['rows']:,} ({training['train_rows']:,} to learn, {training['test_rows']:,} to test)",
-        "events": f"{training['trained_from'][:10]} to {training['trained_until'][:10]}",
-        "window": training["window"].replace("_", " "),
+        "rows": f"{training['rows']:,}: {training['train_rows']:,} to learn from, {training['test_rows']:,} to test on",
+        "days": f"{training['trained_from'][:10]} to {training['trained_until'][:10]}",
+        "chosen": plain(training["window"]),
         "features": f"{len(training['features'])}",
         "classes": ", ".join(training["classes"][:8]) + (" …" if len(training["classes"]) > 8 else ""),
-        "trials": f"{len(training['trials'])}, {training['rounds']} rounds in the chosen one",
-        "digest of the rows": training["data_sha256"][:16],
+        "tuning": f"{len(training['trials'])} trials; the chosen one has {training['rounds']} boosting rounds",
+        "digest of the rows": f"sha256 {training['data_sha256'][:16]}…",
     }
     return pl.DataFrame({"fact": list(facts), "value": list(facts.values())})
 
@@ -35,7 +37,9 @@ def compare_with_baselines(training: dict[str, Any], case: UseCase, settings: Se
         from driftbook.data.simulate import best_accuracy
 
         day = date.fromisoformat(training["trained_until"][:10])
-        rows.append({"model": "best possible (truth)", "accuracy": f"{best_accuracy(case, day):.1%}"})
+        rows.append(
+            {"model": "best possible (known to the simulator)", "accuracy": _show("accuracy", best_accuracy(case, day))}
+        )
     return pl.DataFrame(rows, schema=dict.fromkeys(("model", *METRICS), pl.String))
 
 
@@ -60,4 +64,4 @@ def _model_row(name: str, metrics: dict[str, Any]) -> dict[str, str]:
 
 
 def _show(metric: str, value: float) -> str:
-    return f"{value:.3f}" if metric in ("log_loss", "brier", "roc_auc") else f"{value:.1%}"
+    return f"{value:.3f}" if metric in ("log_loss", "brier", "roc_auc") else f"{100 * value:.1f}{SPACE}%"

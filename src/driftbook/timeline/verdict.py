@@ -6,7 +6,8 @@ the journal's entries alone, so it cannot contradict them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from driftbook.timeline.journal import Entry
 
@@ -16,69 +17,99 @@ WORDS = {
     "red": "act now",
 }
 ACTIONS = {
-    "challenge": "challenger version {version} trained",
-    "promote": "version {version} promoted to champion",
-    "retire": "challenger version {version} retired, the champion is kept",
+    "challenge": "challenger version {version} trained on {day}",
+    "promote": "version {version} promoted on {day}",
+    "retire": "challenger version {version} retired on {day}",
+    "rollback": "version {version} put back in office on {day}",
+    "fail": "a challenger failed its gate on {day}",
 }
-SHOWN_COLUMNS = 4
+PREDICTIONS = frozenset({"prediction", "prediction_score"})
+SHOWN_COLUMNS, SHOWN_SPELLS, SHOWN_CHANGES = 4, 2, 4
 
 
 def describe_drift(entries: Sequence[Entry]) -> str:
-    """What drifted and since when.
+    """What drifted, from when to when.
 
     Examples
     --------
-    >>> describe_drift([{"day": "2026-06-01", "drift": {"alarmed": False, "drifted_columns": []}}])
-    'No drift: none of 1 days alarmed.'
+    >>> calm = {"day": "2026-06-01", "drift": {"alarmed": False, "drifted_columns": []}}
+    >>> describe_drift([calm])
+    'Drift: none in 1 day.'
+    >>> describe_drift([{"day": "2026-05-31", "drift": {"alarmed": True, "drifted_columns": ["age"]}}, calm])
+    'Drift: on 2026-05-31 in age; none since.'
     """
     spells = _spells(entries)
     if not spells:
-        return f"No drift: none of {len(entries)} days alarmed."
-    sentences = []
-    for spell in spells[-2:]:
-        columns = _by_frequency(spell)
-        shown = ", ".join(columns[:SHOWN_COLUMNS])
-        more = f" and {len(columns) - SHOWN_COLUMNS} more" if len(columns) > SHOWN_COLUMNS else ""
-        until = "still standing" if spell[-1] is entries[-1] else f"until {spell[-1]['day']}"
-        sentences.append(f"drift in {shown}{more} since {spell[0]['day']} ({until})")
-    earlier = f"{len(spells) - 2} earlier spells, then " if len(spells) > len(sentences) else ""
-    text = earlier + "; ".join(sentences) + "."
-    return text[0].upper() + text[1:]
+        return f"Drift: none in {len(entries)} day{'' if len(entries) == 1 else 's'}."
+    told = [f"{_period(spell, entries)} in {_columns(spell)}" for spell in spells[-SHOWN_SPELLS:]]
+    earlier = len(spells) - len(told)
+    more = f" ({earlier} earlier spell{'' if earlier == 1 else 's'})" if earlier else ""
+    calm = "" if spells[-1][-1] is entries[-1] else "; none since"
+    return f"Drift: {'; '.join(told)}{calm}{more}."
 
 
-def describe_decisions(entries: Sequence[Entry]) -> str:
-    """What was decided when, and what the last day decided."""
+def describe_changes(entries: Sequence[Entry]) -> str:
+    """What was done about it: the latest trainings, promotions and retirements; empty if there was none."""
     told = [
-        f"{entry['day']} {ACTIONS[change['action']].format(**change)}"
+        ACTIONS[change["action"]].format(day=entry["day"], **change)
         for entry in entries
-        for change in entry["changes"]
+        for change in [*entry["changes"], *_failed(entry)]
         if change["action"] in ACTIONS
     ]
-    told += [
-        f"{entry['day']} a challenger failed its gate"
-        for entry in entries
-        if entry["trained"] and not entry["trained"]["passed"]
-    ]
-    last = entries[-1]["decision"]
-    today = f"{entries[-1]['day']} {last['action']}: {last['reasons'][0]}"
-    if entries[-1]["changes"]:
-        today = ""
-    return "; ".join(filter(None, [*sorted(told), today])).rstrip(".") + "."
+    earlier = len(told) - SHOWN_CHANGES
+    return "; ".join([*([f"{earlier} earlier changes"] if earlier > 0 else []), *told[-SHOWN_CHANGES:]])
 
 
-def verdict_lines(title: str, status: str, entries: Sequence[Entry], *, report: str) -> list[str]:
-    """The verdict, one sentence a line."""
-    office = entries[-1]["office"]
-    champion = f"Champion: version {office['champion']}"
+def short_answer(title: str, status: str, entries: Sequence[Entry]) -> str:
+    """The answer where a badge beside it already says the status."""
+    return f"{title}, {entries[-1]['day']}: {WORDS[status]}"
+
+
+def headline(title: str, status: str, entries: Sequence[Entry]) -> str:
+    """The answer in one line."""
+    return f"{title}, {entries[-1]['day']}: {status.upper()}, {WORDS[status]}."
+
+
+def verdict_sentences(entries: Sequence[Entry]) -> list[str]:
+    """What drifted, what was done, what the last day decided and why, who is in office: a sentence each."""
+    last = entries[-1]
+    changes, office, decision = describe_changes(entries), last["office"], last["decision"]
+    model = f"Model in use: version {office['champion']}"
     if office["challenger"]:
-        champion += f", challenger: version {office['challenger']}"
+        model += f"; version {office['challenger']} is its challenger"
     return [
-        f"{title}, {entries[-1]['day']}: {status.upper()}, {WORDS[status]}.",
         describe_drift(entries),
-        f"{champion}.",
-        f"Decided: {describe_decisions(entries)}",
-        f"Report: {report}/ (all reports: reports/index.html)",
+        *([f"Done: {changes}."] if changes else []),
+        f"Decided for {last['day']}: {decision['action']}. {decision['reasons'][0]}",
+        f"{model}.",
     ]
+
+
+def printed(summary: Mapping[str, Any]) -> str:
+    """A summary as a build ends with it: headline, sentences, and where to read on."""
+    return "\n".join([summary["headline"], *summary["verdict"], f"Report: {summary['report']}"])
+
+
+def _failed(entry: Entry) -> list[dict[str, Any]]:
+    trained = entry["trained"]
+    return [{"action": "fail"}] if trained and not trained["passed"] else []
+
+
+def _period(spell: Sequence[Entry], entries: Sequence[Entry]) -> str:
+    first, last = spell[0]["day"], spell[-1]["day"]
+    if spell[-1] is entries[-1]:
+        return f"since {first} (still there)"
+    return f"on {first}" if first == last else f"from {first} to {last}"
+
+
+def _columns(spell: Sequence[Entry]) -> str:
+    """The columns that drifted most often, and whether the predictions did."""
+    columns = _by_frequency(spell)
+    features = [name for name in columns if name not in PREDICTIONS]
+    hidden = len(features) - SHOWN_COLUMNS
+    parts = features[:SHOWN_COLUMNS] + ([f"{hidden} more column{'' if hidden == 1 else 's'}"] if hidden > 0 else [])
+    parts += ["the predictions"] if len(features) < len(columns) else []
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 def _spells(entries: Sequence[Entry]) -> list[list[Entry]]:

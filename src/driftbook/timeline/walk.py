@@ -46,7 +46,7 @@ def walk(run: Run, journal: Journal, *, until_retrain: bool = False) -> Story:
         entry = walker.judge(day, train=not until_retrain)
         if appointed:
             entry["changes"].insert(
-                0, _change("appoint", office.champion, "the first champion, trained on the history")
+                0, _change("appoint", office.champion, "The first champion, trained on the history.")
             )
             appointed = False
         entries.append(entry)
@@ -171,7 +171,7 @@ class _Walker:
         if version is None or not passed:
             return trained, []
         self.office = replace(self.office, challenger=version.number)
-        return trained, [_change("challenge", version.number, "passed its gate")]
+        return trained, [_change("challenge", version.number, "It passed its gate.")]
 
     def _promote(self, decision: Decision) -> list[dict[str, Any]]:
         champion, challenger = self.office.champion, self.office.challenger

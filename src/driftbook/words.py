@@ -1,0 +1,61 @@
+"""Plain words for the codes that records hold, in one place.
+
+Data keep their codes (``since_drift``, ``kolmogorov_smirnov``), because programs compare them and files must not
+change with a wording. What a person reads, in a table, a figure or a verdict, goes through :func:`plain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+WORDS: Mapping[str, str] = {
+    # drift methods
+    "chi_squared": "chi-squared",
+    "jensen_shannon": "Jensen–Shannon",
+    "kolmogorov_smirnov": "Kolmogorov–Smirnov",
+    "psi": "PSI",
+    "wasserstein": "Wasserstein",
+    # metrics
+    "brier": "Brier score",
+    "f1": "F1",
+    "roc_auc": "ROC AUC",
+    # scenarios
+    "class_balance": "shift of the classes",
+    "concept": "change of the relation to the target",
+    "gradual": "gradual shift",
+    "missing_values": "broken feed",
+    "seasonal": "weekly cycle",
+    "sudden": "market shock",
+    # columns of frames
+    "batch_id": "batch",
+    "event_time": "time",
+    "first_batch": "first batch",
+    "prediction": "predicted class",
+    "prediction_score": "predicted score",
+    "row_id": "row",
+    # training windows
+    "all": "all rows with known targets",
+    "since_drift": "only rows since the drift set in",
+    # outcomes
+    "failed_gate": "failed its gate",
+    "trained": "may compete",
+}
+# what happened to a version, as its history tells it
+CHANGES: Mapping[str, str] = {
+    "appoint": "appointed",
+    "challenge": "challenger",
+    "promote": "promoted",
+    "retire": "retired",
+    "rollback": "rolled back",
+}
+
+
+def plain(code: str) -> str:
+    """A code in plain words; one without words of its own loses its underscores.
+
+    Examples
+    --------
+    >>> plain("kolmogorov_smirnov"), plain("not_needed")
+    ('Kolmogorov–Smirnov', 'not needed')
+    """
+    return WORDS.get(code, code.replace("_", " "))
