@@ -211,6 +211,21 @@ def test_a_run_killed_half_way_is_completed_by_the_next(tmp_path: Path) -> None:
     assert files(settings, "churn") == whole
 
 
+def test_a_broken_batch_is_named_and_written_anew_once_deleted(tmp_path: Path) -> None:
+    case, settings = simulated(), Settings(root=tmp_path)
+    ingest(case, settings, as_of=day(7))
+    whole = files(settings, "churn")
+    broken = settings.data_folder("churn") / [name for name in whole if name.startswith("batches/")][4]
+    broken.write_bytes(broken.read_bytes()[:100])
+    with pytest.raises(StateError, match=f"{broken.name} cannot be read .* delete it and build again"):
+        ingest(case, settings, as_of=day(7))
+    with pytest.raises(StateError, match=f"{broken.name} cannot be read"):
+        load_batches(case, settings, as_of=day(7))
+    broken.unlink()
+    ingest(case, settings, as_of=day(7))
+    assert files(settings, "churn") == whole
+
+
 def test_new_rows_and_late_targets_may_follow_but_known_ones_must_stay(tmp_path: Path) -> None:
     case = table_case()
     settings = desk(tmp_path, [*week()[:-6], row(1, 2, y="")])

@@ -11,7 +11,7 @@ from workbench import make_workbench
 
 from driftbook.errors import DataError, UnknownNameError
 from driftbook.workflow.build import _why
-from driftbook.workflow.failure import describe_failure
+from driftbook.workflow.failure import describe_failure, describe_refusal
 
 HOPELESS_DAY = "2020-01-01"
 REASON = "driftbook: no batch of the stream by 2020-01-01: it starts on 2026-05-17"
@@ -52,6 +52,17 @@ def test_a_fault_that_nobody_foresaw_shows_its_traceback_and_says_where_to_look(
     assert "Traceback" in lines
     assert lines[-2] == "driftbook: task check_quality failed with KeyError: 'age'"
     assert lines[-1].endswith("its notebook with the whole traceback is failed/02.ipynb.")
+
+
+def test_a_full_disk_is_told_as_something_a_person_can_mend(tmp_path):
+    told = _described(_from_kernel("OSError", "[Errno 28] No space left on device: 'reports/x'"), tmp_path)
+    assert told.startswith("driftbook: the disk refuses: [Errno 28] No space left")
+    assert told.endswith("make room or allow access, and build again")
+
+
+def test_a_missing_file_is_no_refusal_of_the_disk():
+    assert describe_refusal("[Errno 2] No such file or directory: 'x'") is None
+    assert describe_refusal("Read-only file system (os error 30): x.parquet") is not None
 
 
 @pytest.mark.parametrize(

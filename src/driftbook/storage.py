@@ -13,7 +13,7 @@ import math
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -74,7 +74,7 @@ def write_once(path: Path, frame: pl.DataFrame) -> Path:
         If the file exists with other content.
     """
     if path.exists():
-        if not pl.read_parquet(path).equals(frame):
+        if not read_parquet(path).equals(frame):
             raise StateError(
                 f"{path.name} in {path.parent} is immutable and holds other rows than the source now gives; "
                 "the source was changed after it was ingested: restore it, or remove the use case's generated "
@@ -82,6 +82,28 @@ def write_once(path: Path, frame: pl.DataFrame) -> Path:
             )
         return path
     return write_parquet(path, frame)
+
+
+def read_parquet(*paths: Path) -> pl.DataFrame:
+    """One frame of Parquet files that driftbook wrote, in their order.
+
+    Raises
+    ------
+    StateError
+        If one is broken.
+    """
+    try:
+        return pl.read_parquet(list(paths), hive_partitioning=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise StateError(_broken(paths, error)) from error
+
+
+def count_rows(path: Path) -> int:
+    """Rows of a Parquet file that driftbook wrote, from its end; a clear ``StateError`` if it is broken."""
+    try:
+        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise StateError(_broken([path], error)) from error
 
 
 def canonical_json(value: Any) -> str:
@@ -145,6 +167,19 @@ def locked(path: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _broken(paths: Sequence[Path], error: Exception) -> str:
+    """Which of the files cannot be read, and what to do about it."""
+    guilty = paths[0]
+    for path in paths:
+        try:
+            pl.read_parquet(path, hive_partitioning=False)
+        except (pl.exceptions.PolarsError, OSError):
+            guilty = path
+            break
+    why = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return f"{guilty} cannot be read ({why}); it was changed or broken: delete it and build again, which writes it anew"
 
 
 def _plain(value: Any) -> Any:

@@ -25,7 +25,7 @@ from driftbook.data.scenarios import scenario
 from driftbook.data.streams import batch_day, source_days
 from driftbook.errors import DataError
 from driftbook.schema import batch_schema
-from driftbook.storage import sha256_file
+from driftbook.storage import count_rows, read_parquet, sha256_file
 
 INDEX_SCHEMA = {
     "batch_id": pl.String(),
@@ -121,7 +121,7 @@ def labelled_rows(case: UseCase, settings: Settings, *, as_of: date, since: date
 def load_quarantined(case: UseCase, settings: Settings, *, as_of: date) -> pl.DataFrame:
     """Rows set aside by the end of ``as_of``: all text, with ``batch_id`` and ``reason``."""
     paths = partition_files(settings.data_folder(case.name), "quarantine", until=as_of)
-    frames = [pl.read_parquet(path, hive_partitioning=False) for path in paths]
+    frames = [read_parquet(path) for path in paths]
     return pl.concat(frames, how="diagonal") if frames else pl.DataFrame(schema=["batch_id", "reason"])
 
 
@@ -143,4 +143,4 @@ def _no_stream(start: date, as_of: date, days: tuple[date, date]) -> str:
 
 
 def _row_counts(paths: list[Path]) -> dict[str, int]:
-    return {path.stem: int(pl.scan_parquet(path).select(pl.len()).collect().item()) for path in paths}
+    return {path.stem: count_rows(path) for path in paths}

@@ -23,7 +23,7 @@ from driftbook.data.sources import source_files
 from driftbook.data.streams import Part, batch_day, simulated_parts, source_days, table_parts
 from driftbook.errors import StateError
 from driftbook.schema import TIME
-from driftbook.storage import canonical_json, load_json, sha256_file, sha256_text, write_json, write_once
+from driftbook.storage import canonical_json, load_json, read_parquet, sha256_file, sha256_text, write_json, write_once
 
 RECORD = "ingested.json"
 KINDS = ("batches", "targets", "quarantine")
@@ -113,7 +113,7 @@ def read_partitions(paths: list[Path], *, schema: dict[str, pl.DataType]) -> pl.
     """One frame of several files, in their order; empty with that schema when there are none."""
     if not paths:
         return pl.DataFrame(schema=schema)
-    return pl.read_parquet(paths, hive_partitioning=False).select(list(schema))
+    return read_parquet(*paths).select(list(schema))
 
 
 def _bring_up(run: _Ingest, settings: Settings, *, stamp: str | None) -> None:

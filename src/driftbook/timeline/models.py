@@ -20,7 +20,7 @@ import polars as pl
 
 from driftbook.data.batches import first_stream_day, labelled_rows
 from driftbook.drift.engine import Reference, build_reference
-from driftbook.errors import ModelError
+from driftbook.errors import ModelError, StateError
 from driftbook.model.bundle import Bundle
 from driftbook.model.training import train
 from driftbook.storage import canonical_json, load_json, sha256_file, sha256_text, write_json, writing
@@ -65,14 +65,28 @@ class Version:
         return str(self.training["trained_until"])
 
 
-def load_versions(run: Run) -> dict[int, Version]:
+class Versions(dict[int, Version]):
+    """Versions by number; one that the records name but nobody finds is asked for in vain, and that is said."""
+
+    def __init__(self, found: dict[int, Version], *, folder: Path) -> None:
+        super().__init__(sorted(found.items()))
+        self.folder = folder
+
+    def __missing__(self, number: int) -> Version:
+        raise StateError(
+            f"the records name model version {number}, expected at {self.folder / f'v{number}'}, found no such folder; "
+            f"restore it from a backup, or begin anew: driftbook reset --use-case {self.folder.name}"
+        )
+
+
+def load_versions(run: Run) -> Versions:
     """All versions of the use case by number."""
     found = {}
     for folder in run.model_folders:
         for path in folder.glob("v*"):
             if re.fullmatch(r"v\d+", path.name):
                 found[int(path.name[1:])] = Version(int(path.name[1:]), path)
-    return dict(sorted(found.items()))
+    return Versions(found, folder=run.model_folders[0])
 
 
 def champion_version(run: Run) -> Version:

@@ -30,7 +30,7 @@ from driftbook.storage import load_json, sweep
 from driftbook.timeline.verdict import printed
 from driftbook.workflow.bind import load_sources, parse_day
 from driftbook.workflow.build import remember, sources_digest
-from driftbook.workflow.failure import SIGN, describe_failure
+from driftbook.workflow.failure import SIGN, describe_failure, describe_refusal
 from driftbook.workflow.fingerprint import write_fingerprints
 from driftbook.workflow.lock import LOCK_HELD, patient_lock
 from driftbook.workflow.notebook import mask, trust, write_normalised
@@ -104,10 +104,11 @@ class NotebookExecutor(Serial):  # type: ignore[misc]
             try:
                 reports.append(task._build(catch_exceptions=True)[0])
             except Exception as error:
+                click.echo()  # the line of the task may not have ended
                 notebook = set_aside(Path(str(task.product["nb"])))
                 failures.append(describe_failure(error, task=name, notebook=notebook, root=self.settings.root))
         if failures:
-            raise BuildFailedError("\n" + "\n\n".join(failures))
+            raise BuildFailedError("\n\n".join(failures))
         return reports
 
     def _say_verdict(self, seconds: float, *, alerts: list[str]) -> None:
@@ -128,16 +129,20 @@ def make_executor(use_case: str, scenario: str, as_of: str) -> NotebookExecutor:
     """Check the names, take the lock, write the fingerprints; called by Ploomber while it loads the DAG."""
     try:
         return _make_executor(Settings.find(), use_case=use_case, scenario=scenario, as_of=as_of)
-    except DriftbookError as error:
-        raise RefusedError(str(error)) from None
+    except (DriftbookError, OSError) as error:
+        message = str(error) if isinstance(error, DriftbookError) else describe_refusal(str(error))
+        if message is None:
+            raise
+        raise RefusedError(message) from None
 
 
 def finish(product: Any) -> None:
     """After a task: write its notebook as HTML, say that it is done."""
-    from driftbook.reports import notebook_html
+    from driftbook.reports import EVIDENTLY_PAGE, notebook_html
 
     notebook = Path(str(product["nb"]))
-    notebook_html(notebook, Path(str(product["html"])))
+    pages = [f"{source.stem}.html" for source in load_sources(Settings.find()).values()]
+    notebook_html(notebook, Path(str(product["html"])), pages=[*pages, EVIDENTLY_PAGE])
     trust(notebook)
     set_aside(notebook).unlink(missing_ok=True)
     click.echo(f"done in {time.monotonic() - WholeNotebookEngine.started:4.1f} s")
