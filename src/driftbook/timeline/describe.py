@@ -17,7 +17,6 @@ from driftbook.timeline.evidence import Reign
 from driftbook.timeline.journal import Entry, Story
 from driftbook.timeline.models import load_versions
 from driftbook.timeline.run import Run
-from driftbook.timeline.scoring import ensure_predictions
 from driftbook.words import CHANGES, plain
 
 REFERENCE_ROWS = 20_000
@@ -81,18 +80,23 @@ class Duel:
     reasons: tuple[str, ...]
     days: pl.DataFrame
     sequence: pl.DataFrame
-    verdicts: pl.DataFrame
     record: dict[str, Any]
 
 
+def served_reign(run: Run, story: Story) -> Reign:
+    """The drift of the batches that the champion of the last day has served."""
+    champion = story.entries[-1]["during"]["champion"]
+    served = [entry["day"] for entry in story.entries if entry["during"]["champion"] == champion]
+    return Reign.of(run, load_versions(run)[champion], since=date.fromisoformat(served[0]))
+
+
 def last_comparison(run: Run, story: Story) -> Duel:
-    """The newest comparison of the story (empty if there was none), and the drift under who is in office now."""
+    """The newest comparison of the story (empty if there was none)."""
     compared = [entry for entry in story.entries if entry["decision"]["kind"] == "promotion"]
-    verdicts = _verdicts_in_office(run, story)
     if not compared:
         last = story.entries[-1]
         reasons = ("There is no challenger to compare.",)
-        return Duel("No comparison", "not_needed", reasons, pl.DataFrame(), pl.DataFrame(), verdicts, _record(last))
+        return Duel("No comparison", "not_needed", reasons, pl.DataFrame(), pl.DataFrame(), _record(last))
     entry = compared[-1]
     decision = Decision(entry["decision"]["action"], tuple(entry["decision"]["reasons"]), entry["decision"]["evidence"])
     evidence = PromotionEvidence.from_json(decision.evidence["given"])
@@ -103,19 +107,8 @@ def last_comparison(run: Run, story: Story) -> Duel:
         reasons=decision.reasons,
         days=pl.DataFrame([_day(day) for day in evidence.days]),
         sequence=frame.select("batch_id", mean="mean_difference", low="low", high="high"),
-        verdicts=verdicts,
         record=_record(entry),
     )
-
-
-def _verdicts_in_office(run: Run, story: Story) -> pl.DataFrame:
-    champion = story.office["champion"]
-    assert champion is not None
-    served = [entry["day"] for entry in story.entries if entry["during"]["champion"] == champion]
-    since = date.fromisoformat(served[0]) if served else run.as_of
-    version = load_versions(run)[champion]
-    ensure_predictions(run, version)
-    return Reign.of(run, version, since=since).verdicts
 
 
 def _record(entry: Entry) -> dict[str, Any]:
