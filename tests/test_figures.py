@@ -132,8 +132,15 @@ def scores() -> pl.DataFrame:
     return pl.DataFrame({"batch_id": [IDS[2]] * 3 + [IDS[3]] * 3, "prediction_score": [0.1, 0.2, 0.3, 0.5, 0.6, None]})
 
 
+SHARES = {"rows": [100, 0], "share": [0.2, None], "low": [0.1, None], "high": [0.3, None]}
+BY_BATCH = pl.DataFrame({"batch_id": IDS[2:4], **SHARES})
+BY_VALUE = pl.DataFrame({"value": [EVIL, EVIL], "side": ["then", EVIL], **SHARES})
 MARKS = [(DAYS[3], EVIL), (IDS[3], "second"), ("2030-01-01", "beyond the end")]
 FULL: dict[str, Callable[[], figures.Figure]] = {
+    "share_over_time": lambda: figures.share_over_time(
+        BY_BATCH, title=EVIL, period=(IDS[2], IDS[3]), level=0.1, marks=MARKS
+    ),
+    "share_by_value": lambda: figures.share_by_value(BY_VALUE, title=EVIL, names=("then", EVIL)),
     "batch_volume": lambda: figures.batch_volume(INDEX, as_of=DAYS[-1], marks=MARKS),
     "quality_findings": lambda: figures.quality_findings(FINDINGS, INDEX),
     "reference_vs_current numeric": lambda: figures.reference_vs_current(
@@ -158,6 +165,8 @@ FULL: dict[str, Callable[[], figures.Figure]] = {
     "story": lambda: figures.story(ENTRIES),
 }
 EMPTY: dict[str, Callable[[], figures.Figure]] = {
+    "share_over_time": lambda: figures.share_over_time(BY_BATCH.head(0), title="x"),
+    "share_by_value": lambda: figures.share_by_value(BY_VALUE.head(0), title="x", names=("then", "now")),
     "batch_volume": lambda: figures.batch_volume(INDEX.clear()),
     "quality_findings": lambda: figures.quality_findings(FINDINGS.clear(), INDEX),
     "reference_vs_current": lambda: figures.reference_vs_current(
@@ -207,7 +216,35 @@ def test_the_same_numbers_give_the_same_bytes(name: str) -> None:
 def test_nothing_to_draw_is_said_in_a_sentence(name: str) -> None:
     figure = EMPTY[name]()
     assert figure.description.endswith(".")
+    assert "<svg" not in figure._repr_html_(), "a sentence, not an empty picture"
+    assert figure.description in figure._repr_html_()
     assert any(figure.description in (text.text or "") for text in parsed(figure).iter())
+
+
+def test_where_pictures_are_stripped_words_stand_in_and_no_wall_of_tips() -> None:
+    """What JupyterLab leaves of a notebook it does not trust: no picture, no style sheet, but all texts."""
+    page = figures.quality_findings(FINDINGS, INDEX)._repr_html_()
+    words, picture = page.split('<div class="db-drawing" style="min-width:540px;display:none">')
+    assert "Figure: Quality findings." in words
+    assert ".db-untrusted{display:none}.db-drawing{display:block!important}" in picture, "where it counts: turned round"
+
+
+def test_where_no_model_was_trained_there_is_no_figure() -> None:
+    assert figures.model_quality(None) is None
+    assert figures.feature_importance(None) is None
+
+
+def test_a_mark_at_the_left_edge_stands_above_the_name_of_the_axis() -> None:
+    panel = Panel(canvas := Canvas(height=200), 64, 80, 600, 100, (-0.5, 5.5), (0, 1))
+    panel.y_axis("rows")
+    panel.marks([(IDS[0], "drift sets in")], IDS)
+    heights = {t.text: float(t.attrib["y"]) for t in parsed(canvas.figure("t", "d")).iter() if t.tag.endswith("text")}
+    assert heights["rows"] - heights["drift sets in"] >= 11
+
+
+def test_names_of_the_story_are_drawn_over_all_its_lines() -> None:
+    svg = figures.story(ENTRIES).svg
+    assert svg.rindex('stroke-dasharray="2 3"') < svg.index("v2 challenger")
 
 
 def test_every_public_figure_is_tested_full_and_empty() -> None:
@@ -235,7 +272,7 @@ def test_a_long_stream_is_drawn_in_few_cells_and_the_worst_batch_stands_for_its_
     table = rows.with_columns(statistic=pl.when(loud).then(0.5).otherwise(pl.col("statistic")), drifted=loud)
     figure = figures.drift_heatmap(table)
     assert figure.svg.count("<rect") == 100
-    assert f"{hours[100]}, age: psi 0.5 (limit 0.1), 5× the threshold" in figure.svg
+    assert f"{hours[100]}, age: PSI 0.5 (limit 0.1), 5× the threshold" in figure.svg
     assert "1 of 1 columns drifted in at least one of 300 batches." in figure.description
 
 

@@ -10,6 +10,7 @@ from driftbook.figures.decisions import comparison, story
 from driftbook.figures.distributions import reference_vs_current, score_over_time
 from driftbook.figures.drift import drift_bars, drift_heatmap, drift_timeline
 from driftbook.figures.models import feature_importance, metric_over_time, model_quality
+from driftbook.figures.shares import share_by_value, share_over_time
 
 __all__ = [
     "Figure",
@@ -24,5 +25,7 @@ __all__ = [
     "quality_findings",
     "reference_vs_current",
     "score_over_time",
+    "share_by_value",
+    "share_over_time",
     "story",
 ]

@@ -26,12 +26,13 @@ _STYLE = (
     "color:var(--jp-content-font-color1,inherit);font-variant-numeric:tabular-nums}"
     ".dbf text{fill:currentColor}.dbf .t{font-size:15px;font-weight:600}.dbf .d{opacity:.72}.dbf .b{font-weight:600}"
     ".dbf .h{paint-order:stroke;stroke-linejoin:round;stroke-width:4px;"
-    f"stroke:{PAPER}}}.db-untrusted{{display:none}}"
+    f"stroke:{PAPER}}}.db-untrusted{{display:none}}.db-drawing{{display:block!important}}"
 )
-# JupyterLab strips pictures from notebooks it does not trust and keeps their texts: say so first; the style, stripped
-# as well, hides this wherever the picture is shown
+# JupyterLab strips pictures, but not their texts, and style sheets from notebooks it does not trust. So the words are
+# there to be seen and the picture is hidden; the style sheet within the picture, where it counts, turns that round.
 _UNTRUSTED = (
-    "This notebook is not trusted here, so its figures cannot be shown (File, Trust Notebook, or open its .html page). "
+    "Figures are not shown, because this notebook is not trusted here: choose Trust Notebook in JupyterLab's command "
+    "palette, or open its .html page. "
 )
 _FRAME = "margin:.6em 0 1.1em;max-width:{width:g}px;overflow-x:auto"
 
@@ -54,7 +55,8 @@ class Figure:
             return f'<p style="font:14px/1.5 var(--jp-ui-font-family,system-ui,sans-serif)">{words}</p>'
         frame = _FRAME.format(width=WIDTH)
         untrusted = f'<p class="db-untrusted">{_UNTRUSTED}{escape(repr(self))}</p>'
-        return f'<div class="db-figure" style="{frame}">{untrusted}<div style="min-width:540px">{self.svg}</div></div>'
+        drawing = f'<div class="db-drawing" style="min-width:540px;display:none">{self.svg}</div>'
+        return f'<div class="db-figure" style="{frame}">{untrusted}{drawing}</div>'
 
 
 class Canvas:

@@ -17,6 +17,11 @@ MAX_CLASSES = 10
 MAX_FEATURES = 20
 SHARES = frozenset({"accuracy", "precision", "recall", "f1"})
 ROW = 22
+HEALTHY = {
+    "roc": "Ranking: the higher above the diagonal, the better.",
+    "calibration": "Calibration: on the diagonal.",
+    "confusion": "Confusion: blue right, rose wrong.",
+}
 
 
 def model_quality(report: Mapping[str, Any] | None) -> Figure | None:
@@ -47,17 +52,15 @@ def model_quality(report: Mapping[str, Any] | None) -> Figure | None:
     if not confusion and not roc:
         return notice(title, "The report holds no held-out figures.")
     canvas = Canvas(height=306)
-    canvas.heading(
-        title,
-        "Ranking: the higher above the diagonal, the better. Calibration: on it. Confusion: blue right, rose wrong.",
-    )
     slots = [
         name for name, present in (("roc", roc), ("calibration", calibration), ("confusion", confusion)) if present
     ]
+    canvas.heading(title, " ".join(HEALTHY[name] for name in slots))
     for place, name in enumerate(slots):
         left = 62 + place * 250
         if name == "confusion":
-            _confusion(canvas, [str(each) for each in classes], confusion, left=left + 22)
+            room = 52 if roc else 160  # for the names of the classes
+            _confusion(canvas, [str(each) for each in classes], confusion, left=left + room - 30, room=room)
         else:
             points = roc if name == "roc" else calibration
             _square(canvas, points, left=left, name=name, estimate=report.get("metrics", {}).get("roc_auc"))
@@ -222,42 +225,31 @@ def _square(canvas: Canvas, points: list[tuple[float, float, float]], *, left: f
         canvas.text(panel.right - 6, panel.bottom - 10, f"AUC {format_value(float(value))}", anchor="end", css="b h")
 
 
-def _confusion(canvas: Canvas, classes: list[str], counts: list[list[int]], *, left: float) -> None:
-    shown = min(len(counts), MAX_CLASSES)
+def _confusion(canvas: Canvas, classes: list[str], counts: list[list[int]], *, left: float, room: float) -> None:
+    """The classes with the most held-out rows; many of them are numbered, for names would not fit below."""
+    common = sorted(range(len(counts)), key=lambda each: (-sum(counts[each]), each))[:MAX_CLASSES]
+    drawn, shown = sorted(common), len(common)
     canvas.text(left, 66, "Confusion (rows: target)", css="b")
     size = min(176 / max(shown, 1), 62)
-    for row in range(shown):
-        total = sum(counts[row]) or 1
-        canvas.text(
-            left - 6,
-            76 + size * (row + 0.5) + 4,
-            shorten(classes[row], width=52),
-            anchor="end",
-            css="d",
-            tip=classes[row],
-        )
-        for column in range(shown):
-            share, right = counts[row][column] / total, row == column
-            corner = (left + size * column, 76 + size * row)
-            tip = (
-                f"target {classes[row]}, decided {classes[column]}: {counts[row][column]:,} ({100 * share:.1f}\u00a0%)"
-            )
-            canvas.rect(
-                corner,
-                (size - 2, size - 2),
-                fill=BLUE if right else ROSE,
-                opacity=round(0.06 + 0.5 * share, 3),
-                tip=tip,
-            )
-            if size >= 34:
-                middle = (corner[0] + size / 2 - 1, corner[1] + size / 2)
-                canvas.text(middle[0], middle[1], f"{counts[row][column]:,}", anchor="middle", css="b")
-                canvas.text(middle[0], middle[1] + 14, f"{100 * share:.0f}\u00a0%", anchor="middle", css="d")
-    for column in range(shown):
-        name = shorten(classes[column], width=size + 4)
-        canvas.text(
-            left + size * (column + 0.5), 76 + size * shown + 15, name, anchor="middle", css="d", tip=classes[column]
-        )
+    numbered = size < 34
+    for place, row in enumerate(drawn):
+        total, middle = sum(counts[row]) or 1, 76 + size * (place + 0.5)
+        name = f"{classes[row]}  {place + 1}" if numbered else classes[row]
+        canvas.text(left - 6, middle + 4, shorten(name, width=room), anchor="end", css="d", tip=classes[row])
+        below = str(place + 1) if numbered else shorten(classes[row], width=size + 4)
+        across = left + size * (place + 0.5)
+        canvas.text(across, 76 + size * shown + 15, below, anchor="middle", css="d", tip=classes[row])
+        for other, column in enumerate(drawn):
+            count, share, right = counts[row][column], counts[row][column] / total, row == column
+            corner = (left + size * other, 76 + size * place)
+            tip = f"target {classes[row]}, decided {classes[column]}: {count:,} ({100 * share:.1f}\u00a0%)"
+            fill, opacity = BLUE if right else ROSE, round(0.06 + 0.5 * share, 3)
+            canvas.rect(corner, (size - 2, size - 2), fill=fill, opacity=opacity, tip=tip)
+            if not numbered:
+                canvas.text(corner[0] + size / 2 - 1, middle, f"{count:,}", anchor="middle", css="b")
+                canvas.text(
+                    corner[0] + size / 2 - 1, middle + 14, f"{100 * share:.0f}\u00a0%", anchor="middle", css="d"
+                )
     canvas.text(left + size * shown / 2, 76 + size * shown + 32, "decided", anchor="middle", css="d")
     if len(counts) > shown:
-        canvas.text(left, 76 + size * shown + 48, f"{len(counts) - shown} more classes not drawn", css="d")
+        canvas.text(left, 76 + size * shown + 48, f"{len(counts) - shown} rarer classes are not drawn", css="d")
