@@ -44,9 +44,9 @@ def champion_in_office(run: Run) -> Version:
         return load_versions(run)[given[-1]["office"]["champion"]]
     version = champion_version(run)
     if not version.passed:
-        reasons = "; ".join(version.training["gate"]["reasons"])
+        reasons = " ".join(version.training["gate"]["reasons"])
         raise ModelError(
-            f"no model of {run.case.name} passes its gate, so nothing is deployed: {reasons}. "
+            f"no model of {run.case.name} passes its gate, so nothing is deployed. {reasons} "
             f"Look at the features, or set model.minimum in data/{run.case.name.partition('-')[0]}/usecase.yaml"
         )
     return version
