@@ -12,6 +12,8 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
@@ -47,9 +49,32 @@ for name, products in tasks.items():
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    """A workbench with one report on three days of stream."""
-    settings = make_workbench(tmp_path_factory.mktemp("desk"), rows_per_day=120, history_days=20, stream_days=3)
+def empty_desk(tmp_path_factory):
+    """A workbench in which nothing was built."""
+    return make_workbench(tmp_path_factory.mktemp("desk"), rows_per_day=120, history_days=20, stream_days=3)
+
+
+@pytest.fixture(scope="module")
+def server(empty_desk):
+    """JupyterLab as ``make lab`` starts it, on a free port of this machine: its address, and the starting process."""
+    root = empty_desk.root
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
+    options += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={root}"]
+    command = [sys.executable, "-m", "jupyterlab", *options]
+    with (root / "lab.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=root, env=_environment(root), stdout=log, stderr=log)
+        yield f"http://127.0.0.1:{port}", process
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def desk(empty_desk, server):
+    """The same with one report on three days of stream, made while the server starts."""
+    settings = empty_desk
     command, environment = [sys.executable, "-c", REPORT], _environment(settings.root)
     done = subprocess.run(command, cwd=settings.root, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -57,25 +82,11 @@ def desk(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(desk):
-    """JupyterLab as ``make lab`` starts it, on a free port of this machine; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
-    options += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={desk.root}"]
-    with (desk.root / "lab.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options],
-            cwd=desk.root, env=_environment(desk.root), stdout=log, stderr=log,
-        )  # fmt: skip
-        try:
-            _wait_for(f"{address}/api", process, desk.root / "lab.log")
-            yield address
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
+def lab(desk, server):
+    """Address of the server once it answers."""
+    address, process = server
+    _wait_for(f"{address}/api", process, desk.root / "lab.log")
+    return address
 
 
 def _environment(root: Path) -> dict[str, str]:
@@ -95,8 +106,8 @@ def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
     pytest.fail(f"JupyterLab did not start: {log.read_text()}")
 
 
-def _contents(server: str, path: str) -> tuple[int, dict]:
-    request = Request(f"{server}/api/contents/{path}", headers={"Authorization": f"token {TOKEN}"})
+def _contents(address: str, path: str) -> tuple[int, dict]:
+    request = Request(f"{address}/api/contents/{path}", headers={"Authorization": f"token {TOKEN}"})
     with urlopen(request) as answer:
         return answer.status, json.load(answer)
 
@@ -114,10 +125,10 @@ def _digests(folder: Path) -> dict[str, tuple[str, int]]:
     return {str(path): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns) for path in files}
 
 
-def test_every_notebook_opens_in_jupyterlab(desk, server):
+def test_every_notebook_opens_in_jupyterlab(desk, lab):
     """Ploomber's plugin answers each of these requests with an error where it is not switched off."""
     for path in sorted((desk.root / "notebooks").rglob("*.ipynb")):
-        status, model = _contents(server, path.relative_to(desk.root).as_posix())
+        status, model = _contents(lab, path.relative_to(desk.root).as_posix())
         assert status == 200
         assert model["type"] == "notebook"
         assert model["content"]["cells"], path.name
@@ -129,8 +140,8 @@ def test_every_notebook_runs_by_itself_and_touches_no_record(desk):
     before = _digests(report)
     with open_database(desk.database_url) as database:
         changes = history(database, "churn")
-    for path in sorted((desk.root / "notebooks").glob("0*.ipynb")):
-        _run(path, desk.root)
+    with ThreadPoolExecutor(max_workers=2) as people:
+        list(people.map(partial(_run, root=desk.root), sorted((desk.root / "notebooks").glob("0*.ipynb"))))
     assert _digests(report) == before
     with open_database(desk.database_url) as database:
         assert history(database, "churn").equals(changes), "a decision was recorded by hand"
@@ -148,7 +159,7 @@ def test_a_person_can_explore_on_a_fresh_clone(tmp_path):
     assert not any((desk.root / "reports").iterdir()), "exploring writes no report"
 
 
-def test_what_the_build_executed_is_trusted_and_what_others_executed_is_not(desk, server, monkeypatch):
+def test_what_the_build_executed_is_trusted_and_what_others_executed_is_not(desk, lab, monkeypatch):
     """JupyterLab strips figures from notebooks it does not trust."""
     folder = desk.root / "reports" / "seen"
     folder.mkdir()
@@ -160,14 +171,14 @@ def test_what_the_build_executed_is_trusted_and_what_others_executed_is_not(desk
         monkeypatch.setenv(name, value)
     trust(folder / "ours.ipynb")
     trusted = {
-        name: _contents(server, f"reports/seen/{name}.ipynb")[1]["content"]["cells"][0]["metadata"]["trusted"]
+        name: _contents(lab, f"reports/seen/{name}.ipynb")[1]["content"]["cells"][0]["metadata"]["trusted"]
         for name in ("ours", "theirs")
     }
     assert trusted == {"ours": True, "theirs": False}
 
 
 @pytest.mark.browser
-def test_exploring_in_a_browser_shows_figures_and_asks_nothing_of_the_network(server):
+def test_exploring_in_a_browser_shows_figures_and_asks_nothing_of_the_network(lab):
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         pytest.skip("no Chromium on this machine")
@@ -178,9 +189,9 @@ def test_exploring_in_a_browser_shows_figures_and_asks_nothing_of_the_network(se
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1250, "height": 3000})
-        page.on("request", lambda request: None if _is_local(request.url, server) else abroad.append(request.url))
+        page.on("request", lambda request: None if _is_local(request.url, lab) else abroad.append(request.url))
         page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        page.goto(f"{server}/lab/tree/{EXPLORE}?reset&token={TOKEN}")
+        page.goto(f"{lab}/lab/tree/{EXPLORE}?reset&token={TOKEN}")
         page.get_by_role("heading", name="Pick a column and a period").wait_for()
         page.get_by_text("Run", exact=True).first.click()
         page.get_by_text("Run All Cells", exact=True).first.click()
@@ -194,8 +205,8 @@ def test_exploring_in_a_browser_shows_figures_and_asks_nothing_of_the_network(se
     assert faults == []
 
 
-def _is_local(url: str, server: str) -> bool:
-    return url.startswith((server, server.replace("http", "ws", 1), "data:", "blob:"))
+def _is_local(url: str, address: str) -> bool:
+    return url.startswith((address, address.replace("http", "ws", 1), "data:", "blob:"))
 
 
 def test_a_notebook_is_left_untrusted_where_nothing_can_be_signed(tmp_path, monkeypatch):
