@@ -43,6 +43,14 @@ def test_scores_lie_between_zero_and_one_and_p_values_too(name: str, kind: Kind,
 
 
 @every_method
+@pytest.mark.parametrize("shift", [-9.0, 0.4, 50.0])
+def test_no_statistic_is_larger_than_the_largest(name: str, kind: Kind, shift: float) -> None:
+    before, after = column(kind), column(kind, shift=shift, rows=90)
+    largest = method(name).largest(*method(name).sizes(before, after))
+    assert method(name).measure(before, after).statistic <= largest + 1e-12
+
+
+@every_method
 def test_the_order_of_rows_does_not_matter(name: str, kind: Kind) -> None:
     values = pl.Series([1.0, 5.0, 3.0, None, 3.0]).cast(pl.String if kind == "categorical" else pl.Float64)
     there, back = column_profile(values, kind=kind), column_profile(values.reverse(), kind=kind)

@@ -8,6 +8,7 @@ import pytest
 from driftbook.config.policy import Band, DriftPolicy
 from driftbook.drift.calibration import Basis, calibrate, prediction_factor
 from driftbook.drift.contract import Measure
+from driftbook.drift.methods import METHODS
 from driftbook.drift.null_laws import ChiSquare, Kolmogorov
 from driftbook.drift.profile import ColumnProfile, Profile
 from driftbook.drift.thresholds import Limit, limits_of, too_few_rows
@@ -136,3 +137,17 @@ def test_chunks_where_a_column_is_empty_are_left_out() -> None:
     calibration = calibrate({pair: amounts}, {pair: Kolmogorov()})
     assert calibration.chunks == 36
     assert math.isfinite(calibration.amounts(RATE)[pair])
+
+
+def test_where_the_references_own_days_have_nothing_in_common_it_cannot_tell_and_says_why() -> None:
+    batch = ColumnProfile(kind="numeric", rows=100, missing=0, values=np.linspace(5, 6, 100))
+    wild = limits_of(
+        policy({"kind": "calibrated", "days_per_false_alarm": 365}),
+        profile=Profile({"age": COLUMN}),
+        basis=chunks(np.linspace(100, 1_500, 40)),
+        batches_per_day=1,
+    )
+    limit = wild.limit(PAIR, COLUMN, batch)
+    assert limit.band(METHODS["psi"].measure(COLUMN, batch)) == "cannot_tell"
+    assert limit.note is not None
+    assert "differ so much" in limit.note

@@ -49,6 +49,10 @@ class PopulationStability(_Binned):
     (Yurdakul 2018): 0.1 and more by chance alone in small batches. Drift score ``1 - exp(-psi)``.
     """
 
+    def largest(self, n: int, m: int) -> float:
+        """Nothing in common: each side holds all where the other counts as half a row."""
+        return math.log(2 * n) + math.log(2 * m)
+
     def compare(self, reference: Integers, current: Integers) -> Measure:
         """Compare counts per bin."""
         held = (reference > 0) | (current > 0)
@@ -72,6 +76,10 @@ class ChiSquared(_Binned):
     """
 
     has_p_value = True
+
+    def largest(self, n: int, m: int) -> float:
+        """Nothing in common."""
+        return float(n + m)
 
     def compare(self, reference: Integers, current: Integers) -> Measure:
         """Compare counts per bin."""
@@ -99,6 +107,10 @@ class JensenShannon(_Binned):
 
     Symmetric, bounded, a metric; statistic and drift score are the distance (not its square, the divergence).
     """
+
+    def largest(self, n: int, m: int) -> float:
+        """Nothing in common."""
+        return 1.0
 
     def compare(self, reference: Integers, current: Integers) -> Measure:
         """Compare counts per bin."""

@@ -40,6 +40,10 @@ class Method(Protocol):
         """Rows of both that the method looks at."""
         ...
 
+    def largest(self, n: int, m: int) -> float:
+        """No statistic of ``n`` and ``m`` rows is larger, whatever happened."""
+        ...
+
     def measure(self, reference: ColumnProfile, current: ColumnProfile) -> Measure:
         """Compare two profiles; ``DriftError`` where there is nothing to compare."""
         ...

@@ -22,6 +22,7 @@ from driftbook.drift.profile import ColumnProfile, Profile
 from driftbook.errors import ConfigError
 
 BandName = Literal["stable", "moderate", "drifted", "cannot_tell"]
+BLIND = "the batches of the reference differ so much from each other that no change could be told from that"
 MODERATE_FACTOR = 10.0  # a calibrated statistic is moderate where it would alarm at ten times the budgeted rate
 
 
@@ -121,6 +122,8 @@ class CalibratedLimits:
             chosen.statistic_at(limits[pair] * weight / judged, weight=weight)
             for limits in (self.warning, self.critical)
         )
+        if critical >= chosen.largest(*chosen.sizes(reference, current)):
+            return Limit(on="statistic", warning=None, critical=None, note=BLIND)
         return Limit(on="statistic", warning=warning, critical=critical)
 
 
