@@ -10,9 +10,10 @@ from driftbook.data.batches import first_stream_day
 from driftbook.database import open_database
 from driftbook.deployment import history, load_office
 from driftbook.storage import canonical_json
+from driftbook.timeline.closing import find_breaches
 from driftbook.timeline.models import load_versions
 from driftbook.timeline.office import open_journal
-from driftbook.timeline.verdict import describe_changes, describe_drift, headline, verdict_sentences
+from driftbook.timeline.verdict import describe_changes, describe_drift, headline, printed, verdict_sentences
 from driftbook.timeline.walk import walk
 
 FIRST = date(2026, 5, 17)
@@ -142,6 +143,11 @@ def test_the_verdict_names_what_drifted_since_when_and_what_was_decided():
     ]
 
 
+def test_a_summary_is_printed_headline_first_and_report_last():
+    summary = {"headline": "Churn: GREEN.", "verdict": ["Drift: none.", "Model in use: version 1."], "report": "a.html"}
+    assert printed(summary) == "Churn: GREEN.\nDrift: none.\nModel in use: version 1.\nReport: a.html"
+
+
 def test_a_spell_that_lasts_is_said_to_stand():
     entries = [_entry("2026-06-01", alarmed=True, columns=list("abcdef"))]
     assert describe_drift(entries) == "Drift: since 2026-06-01 (still there) in a, b, c, d and 2 more columns."
@@ -164,3 +170,23 @@ def test_of_many_spells_and_changes_the_latest_are_told():
 def test_a_challenger_that_failed_its_gate_is_told():
     entries = [_entry("2026-06-01") | {"trained": {"version": None, "passed": False, "reasons": []}}]
     assert verdict_sentences(entries)[1] == "Done: a challenger failed its gate on 2026-06-01."
+
+
+def _lapsed(day, *, fell=True):
+    seen = {"value": 0.5, "low": 0.4, "high": 0.6, "rows": 1200, "limit": 0.65, "fell": fell}
+    entry = _entry(day) | {"accuracy": seen}
+    entry["drift"]["batches"] = [{"batch_id": f"{day}T{hour}"} for hour in ("08", "09")]
+    return entry
+
+
+def test_accuracy_below_its_limit_is_told_though_nothing_drifted():
+    told = verdict_sentences([_lapsed("2026-06-01")])
+    sentence = "Accuracy: 50.0\u00a0% on the latest 1,200 rows with known targets, below its limit of 65.0\u00a0%."
+    assert told[1] == sentence
+    assert len(verdict_sentences([_lapsed("2026-06-01", fell=False)])) == len(told) - 1
+
+
+def test_every_batch_of_a_day_whose_accuracy_fell_is_a_breach():
+    breaches = find_breaches([_entry("2026-05-31"), _lapsed("2026-06-01"), _lapsed("2026-06-02", fell=False)])
+    assert breaches["batch_id"].to_list() == ["2026-06-01T08", "2026-06-01T09"]
+    assert breaches.row(0) == ("2026-06-01T08", "accuracy", 0.5, 0.65)

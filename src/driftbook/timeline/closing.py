@@ -60,7 +60,7 @@ def close(run: Run, entries: Sequence[Entry], findings: pl.DataFrame) -> Closing
         ``findings.parquet``: quality findings of all batches.
     """
     verdicts = pl.DataFrame([row for entry in entries for row in entry["drift"]["batches"]], infer_schema_length=None)
-    alerts = raise_alerts(verdicts, use_case=run.case.name, findings=findings)
+    alerts = raise_alerts(verdicts, use_case=run.case.name, findings=findings, breaches=find_breaches(entries))
     latest = str(verdicts["batch_id"].max()) if verdicts.height else None
     if not run.sandbox:
         _tell(run, alerts)
@@ -73,6 +73,18 @@ def close(run: Run, entries: Sequence[Entry], findings: pl.DataFrame) -> Closing
         summary=_summary(run, entries, status=state),
         manifest=_manifest(run, entries),
     )
+
+
+def find_breaches(entries: Sequence[Entry]) -> pl.DataFrame:
+    """The batches of the days on which the champion's realised accuracy lay below its limit beyond doubt."""
+    rows = [
+        {"batch_id": batch["batch_id"], "metric": "accuracy", "value": seen["value"], "limit": seen["limit"]}
+        for entry in entries
+        if (seen := entry.get("accuracy")) and seen["fell"]
+        for batch in entry["drift"]["batches"]
+    ]
+    schema = {"batch_id": pl.String, "metric": pl.String, "value": pl.Float64, "limit": pl.Float64}
+    return pl.DataFrame(rows, schema=schema)
 
 
 def describe_run(manifest: dict[str, Any]) -> pl.DataFrame:

@@ -6,12 +6,13 @@ depends on that batch and the reference alone, so computing all of them at once 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
 import polars as pl
 
+from driftbook.config.policy import RetrainingPolicy
 from driftbook.data.batches import load_batches, load_targets
 from driftbook.decisions.retraining import Accuracy, RetrainingEvidence
 from driftbook.drift.engine import analyse_drift, batch_verdicts
@@ -133,6 +134,17 @@ def retraining_evidence(
         new_labelled_batches=fresh["batch_id"].n_unique(),
         days_since_challenger=(day - last_training).days if last_training else None,
     )
+
+
+def accuracy_seen(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> dict[str, Any] | None:
+    """The champion's realised accuracy as a day's record: with its limit, and whether it fell below that beyond doubt.
+
+    Nothing while no targets are known.
+    """
+    if evidence.realised is None or evidence.tested is None:
+        return None
+    limit = evidence.tested.value - policy.accuracy_drop
+    return {**asdict(evidence.realised), "limit": limit, "fell": evidence.realised.high < limit}
 
 
 def _realised(labelled: pl.DataFrame, *, since: date) -> Accuracy | None:

@@ -1,9 +1,9 @@
 """The journal's shape: what a day's entry holds, where a walk starts, what it gives, who is in office.
 
 An entry is plain data, as it is stored and shown: ``batch_id`` and ``day``; ``during`` and ``office`` (who is in
-office on that day and after it); ``drift`` (whether the day alarmed, on what, its verdict rows); ``decision``
-(kind, action, reasons, evidence); ``trained`` (version and gate of a challenger, if one was trained) and
-``changes`` (action, version, reason).
+office on that day and after it); ``drift`` (whether the day alarmed, on what, its verdict rows); ``accuracy`` (the
+champion's on the latest known targets, its limit, whether it ``fell``); ``decision`` (kind, action, reasons,
+evidence); ``trained`` (version and gate of a challenger, if one was trained) and ``changes`` (action, version, reason).
 """
 
 from __future__ import annotations

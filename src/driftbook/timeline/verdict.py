@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from driftbook.tables import SPACE
 from driftbook.timeline.journal import Entry
 
 WORDS = {
@@ -71,7 +72,7 @@ def headline(title: str, status: str, entries: Sequence[Entry]) -> str:
 
 
 def verdict_sentences(entries: Sequence[Entry]) -> list[str]:
-    """What drifted, what was done, what the last day decided and why, who is in office: a sentence each."""
+    """What drifted, whether accuracy fell, what was done and decided and why, who is in office: a sentence each."""
     last = entries[-1]
     changes, office, decision = describe_changes(entries), last["office"], last["decision"]
     model = f"Model in use: version {office['champion']}"
@@ -79,6 +80,7 @@ def verdict_sentences(entries: Sequence[Entry]) -> list[str]:
         model += f"; version {office['challenger']} is its challenger"
     return [
         describe_drift(entries),
+        *_lapse(last),
         *([f"Done: {changes}."] if changes else []),
         f"Decided for {last['day']}: {decision['action']}. {decision['reasons'][0]}",
         f"{model}.",
@@ -88,6 +90,15 @@ def verdict_sentences(entries: Sequence[Entry]) -> list[str]:
 def printed(summary: Mapping[str, Any]) -> str:
     """A summary as a build ends with it: headline, sentences, and where to read on."""
     return "\n".join([summary["headline"], *summary["verdict"], f"Report: {summary['report']}"])
+
+
+def _lapse(last: Entry) -> list[str]:
+    """That the accuracy known by now lies below its limit; nothing to say otherwise."""
+    seen = last.get("accuracy")
+    if not seen or not seen["fell"]:
+        return []
+    value, limit = (f"{100 * seen[name]:.1f}{SPACE}%" for name in ("value", "limit"))
+    return [f"Accuracy: {value} on the latest {seen['rows']:,} rows with known targets, below its limit of {limit}."]
 
 
 def _failed(entry: Entry) -> list[dict[str, Any]]:

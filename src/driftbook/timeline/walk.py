@@ -17,7 +17,7 @@ from driftbook.data.batches import batch_index, first_stream_day, load_targets
 from driftbook.decisions import Decision
 from driftbook.decisions.promotion import Contender, PromotionEvidence, compare_models, decide_promotion
 from driftbook.decisions.retraining import RetrainingEvidence, decide_retraining
-from driftbook.timeline.evidence import Reign, retraining_evidence
+from driftbook.timeline.evidence import Reign, accuracy_seen, retraining_evidence
 from driftbook.timeline.journal import Entry, Journal, Office, Story
 from driftbook.timeline.models import Version, champion_version, load_versions, train_challenger
 from driftbook.timeline.run import Run
@@ -102,8 +102,9 @@ class _Walker:
         trained: dict[str, Any] | None = None
         changes: list[dict[str, Any]] = []
         decision: Decision
+        evidence = self._retraining_evidence(day)
         if before.challenger is None:
-            decision = decide_retraining(self._retraining_evidence(day), self.run.policy.retraining)
+            decision = decide_retraining(evidence, self.run.policy.retraining)
             if decision.action == "retrain" and train:
                 trained, changes = self._train(day, reign)
         else:
@@ -114,6 +115,7 @@ class _Walker:
             "day": day.isoformat(),
             "during": before.as_dict(),
             "drift": reign.verdict(day),
+            "accuracy": accuracy_seen(evidence, self.run.policy.retraining),
             "decision": {
                 "kind": "retraining" if before.challenger is None else "promotion",
                 "action": decision.action,
