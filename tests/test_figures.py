@@ -247,6 +247,21 @@ def test_names_of_the_story_are_drawn_over_all_its_lines() -> None:
     assert svg.rindex('stroke-dasharray="2 3"') < svg.index("v2 challenger")
 
 
+def test_the_name_of_a_level_stands_beside_it_where_the_margin_allows() -> None:
+    for width, anchor in ((600, None), (690, "end")):
+        panel = Panel(canvas := Canvas(height=200), 64, 80, width, 100, (-0.5, 5.5), (0, 1))
+        panel.level(0.5, "threshold")
+        text = next(each for each in parsed(canvas.figure("t", "d")).iter() if each.text == "threshold")
+        if text.tag.endswith("title"):
+            text = next(each for each in parsed(canvas.figure("t", "d")).iter() if each.tag.endswith("text"))
+        assert text.attrib.get("text-anchor") == anchor
+
+
+def test_the_last_tick_stands_for_all_beyond_it() -> None:
+    assert ">≥ 64×<" in figures.drift_timeline(VERDICTS).svg
+    assert "≥ 64×" not in figures.drift_timeline(VERDICTS.head(2)).svg
+
+
 def test_every_public_figure_is_tested_full_and_empty() -> None:
     public = {name for name in figures.__all__ if name != "Figure"}
     assert public == {name.partition(" ")[0] for name in FULL}

@@ -12,13 +12,14 @@ from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from driftbook.database import Database, open_database
 from driftbook.decisions.alerts import Alert
-from driftbook.notify import CHANNELS, Failure, send
+from driftbook.notify import CHANNELS, Failure, alert_log, send
 
 NOW = datetime(2026, 7, 1, 6, 30)
 SECRET = "s3cret-path"
@@ -241,3 +242,16 @@ def test_a_server_that_cannot_encrypt_gets_no_password(database: Database, mail:
     url = mail.url("user:secret@").replace("smtp://", "smtp+starttls://")
     assert send(database, [ALERT], now=NOW, environment=by_mail(url)) == (Failure("mail", "SMTPNotSupportedError"),)
     assert mail.logins == mail.received == []
+
+
+def test_the_log_channel_can_write_to_a_file_and_to_nobody_else(
+    database: Database, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    path = tmp_path / "state" / "alerts.log"
+    for _ in range(2):
+        with alert_log(path):
+            send(database, [ALERT], now=NOW, environment={})
+    assert (
+        path.read_text(encoding="utf-8") == f"{ALERT.severity}, {ALERT.use_case}: {' '.join(ALERT.message.split())}\n"
+    )
+    assert caplog.text == ""

@@ -45,6 +45,7 @@ def test_a_named_format_overrules_the_type() -> None:
     assert tables.format_value(0.2, format="p_value") == "0.2"
     assert tables.format_value(2026, format="plain") == "2026"
     assert tables.format_value(3.7, format="integer") == "4"
+    assert tables.format_value("unseen_category", format="words") == "unseen category"
 
 
 def test_a_table_aligns_numbers_right_and_labels_its_columns() -> None:

@@ -158,6 +158,21 @@ def test_an_executed_notebook_keeps_no_times_no_random_ids_and_no_paths(tmp_path
     assert "papermill" not in (tmp_path / "out.ipynb").read_text()
 
 
+def test_injected_parameters_are_the_same_in_whatever_order_they_came(tmp_path):
+    sources = [
+        "upstream = {'score': {'nb': 'b', 'html': 'a'}, 'audit': {'nb': 'c'}}\nas_of = '2026-06-30'",
+        "upstream = {'audit': {'nb': 'c'}, 'score': {'html': 'a', 'nb': 'b'}}\nas_of = '2026-06-30'",
+    ]
+    clean = []
+    for source in sources:
+        notebook = _executed("x")
+        notebook["cells"][1]["source"] = source
+        clean.append(normalise(notebook, tmp_path)["cells"][1]["source"])
+    assert clean[0] == clean[1]
+    assert clean[0].startswith("upstream = {'audit': {'nb': 'c'}")
+    assert clean[0].endswith("\nas_of = '2026-06-30'")
+
+
 def test_secrets_of_the_environment_are_masked(monkeypatch, tmp_path):
     monkeypatch.setenv("DRIFTBOOK_SMTP_URL", "smtp://me:hunter22@mail:25")
     assert mask("could not reach smtp://me:hunter22@mail:25", tmp_path) == "could not reach ***"

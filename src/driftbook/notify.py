@@ -129,8 +129,7 @@ def channels_in_use(environment: Mapping[str, str]) -> dict[str, Channel]:
 
 
 def _to_log(alert: Alert, _environment: Mapping[str, str]) -> None:
-    text = f"{alert.severity}: {_one_line(alert.subject)}: {_one_line(alert.message)}"
-    _logger.log(LEVELS[alert.severity], "%s", text)
+    _logger.log(LEVELS[alert.severity], "%s, %s: %s", alert.severity, alert.use_case, _one_line(alert.message))
 
 
 def _to_mail(alert: Alert, environment: Mapping[str, str]) -> None:

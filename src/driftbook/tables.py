@@ -19,7 +19,7 @@ import polars as pl
 
 from driftbook.words import plain
 
-Format = Literal["auto", "number", "percent", "integer", "plain", "badge", "p_value"]
+Format = Literal["auto", "number", "percent", "integer", "plain", "words", "badge", "p_value"]
 Tone = Literal["good", "watch", "bad", "calm"]
 
 NOTHING = "–"
@@ -109,7 +109,7 @@ def format_value(value: Any, *, format: Format = "auto") -> str:
     value
         Number, text, date, truth value, list or None.
     format
-        ``auto`` follows the type; the others overrule it (``percent`` takes a share).
+        ``auto`` follows the type; the others overrule it (``percent`` takes a share, ``words`` a code).
 
     Examples
     --------
@@ -126,7 +126,9 @@ def format_value(value: Any, *, format: Format = "auto") -> str:
         return f"{value:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
     if isinstance(value, list | tuple | pl.Series):
         return ", ".join(format_value(each) for each in value)
-    return _number(value, format=format) if isinstance(value, int | float) and format != "plain" else str(value)
+    if isinstance(value, int | float) and format != "plain":
+        return _number(value, format=format)
+    return plain(value) if format == "words" else str(value)
 
 
 def badge(word: str) -> str:

@@ -118,9 +118,9 @@ def drift_timeline(verdicts: pl.DataFrame, *, marks: Sequence[Mark] = ()) -> Fig
         "Strongest signal as a multiple of its threshold. Diamond: alarmed. Healthy: circles below the line.",
     )
     limits = (math.log2(LEAST), math.log2(min(highest, MOST) * 1.3))
-    panel = over_batches(canvas, ids, y=limits, top=72 + mark_rows(marks, ids), height=174)
+    panel = over_batches(canvas, ids, y=limits, top=72 + mark_rows(marks, ids), height=174, right=84)
     ticks = [math.log2(tick) for tick in TICKS if tick <= 2 ** limits[1]]
-    panel.y_axis("times the threshold", ticks=ticks, show=lambda tick: _times(2**tick))
+    panel.y_axis("times the threshold", ticks=ticks, show=lambda tick: _tick(2**tick, highest))
     panel.level(0.0, "threshold", color=ROSE)
     points = [(panel.px(i), panel.py(_log(value))) for i, value in enumerate(values) if value is not None]
     canvas.path(points, color=GREY, width=1.5)
@@ -160,7 +160,8 @@ def drift_bars(table: pl.DataFrame, batch_id: str, *, max_columns: int = 20) -> 
         if limits[0] <= math.log2(tick) <= limits[1]:
             place = panel.px(math.log2(tick))
             canvas.line((place, panel.top), (place, panel.bottom), opacity=0.13)
-            canvas.text(place, panel.bottom + 17, _times(tick), anchor="middle", css="d")
+            label = _tick(tick, float(shown["excess"].max() or 0.0))  # type: ignore[arg-type]
+            canvas.text(place, panel.bottom + 17, label, anchor="middle", css="d")
     for line, row in enumerate(shown.iter_rows(named=True)):
         top = panel.top + ROW * line
         css = "b" if row["drifted"] else ""
@@ -253,6 +254,11 @@ def _name(row: Mapping[str, Any]) -> str:
 
 def _log(value: float) -> float:
     return math.log2(min(max(value, LEAST), MOST))
+
+
+def _tick(tick: float, highest: float) -> str:
+    """Name of a tick; the last one stands for all that lies beyond it."""
+    return f"≥ {_times(tick)}" if tick == MOST < highest else _times(tick)
 
 
 def _times(value: float) -> str:

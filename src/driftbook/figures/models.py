@@ -165,9 +165,8 @@ def metric_over_time(
     values = [v for side in sides for name in ("low", "value", "high") for v in side[name].drop_nulls().to_list()]
     values += [limit] if limit is not None else []
     margin = max((max(values) - min(values)) * 0.08, 0.005)
-    panel = over_batches(
-        canvas, ids, y=(min(values) - margin, max(values) + margin), top=72 + mark_rows(named, ids), height=174
-    )
+    span, top = (min(values) - margin, max(values) + margin), 72 + mark_rows(named, ids)
+    panel = over_batches(canvas, ids, y=span, top=top, height=174, right=118)
     panel.y_axis(name, format=format)
     if limit is not None:
         panel.level(limit, f"{limit_name} {format_value(limit, format=format)}", color=ROSE)

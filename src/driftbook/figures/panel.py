@@ -93,10 +93,13 @@ class Panel:
             self.canvas.text(place, self.bottom + 17, batch_label(batch_ids[index]), anchor="middle", css="d")
 
     def level(self, value: float, label: str, *, color: str = INK, dash: str = "6 4") -> None:
-        """A horizontal line with its name on its right end."""
+        """A horizontal line with its name beside its right end, or above it where the margin is too narrow."""
         place = self.py(value)
         self.canvas.line((self.left, place), (self.right, place), color=color, width=1.5, dash=dash, tip=label)
-        self.canvas.text(self.right, place - 5, label, anchor="end", css="h")
+        if self.right + 6 + CHARACTER * len(label) <= WIDTH:
+            self.canvas.text(self.right + 6, place + 4, label)
+        else:
+            self.canvas.text(self.right, place - 5, label, anchor="end", css="h")
 
     def marks(self, marks: Sequence[Mark], batch_ids: Sequence[str]) -> None:
         """Vertical lines at moments, named above the axis' name; names that would meet go on further lines."""

@@ -37,9 +37,7 @@ def compare_with_baselines(training: dict[str, Any], case: UseCase, settings: Se
         from driftbook.data.simulate import best_accuracy
 
         day = date.fromisoformat(training["trained_until"][:10])
-        rows.append(
-            {"model": "best possible (known to the simulator)", "accuracy": _show("accuracy", best_accuracy(case, day))}
-        )
+        rows.append({"model": "best possible", "accuracy": _show("accuracy", best_accuracy(case, day))})
     return pl.DataFrame(rows, schema=dict.fromkeys(("model", *METRICS), pl.String))
 
 
