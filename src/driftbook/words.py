@@ -16,7 +16,7 @@ WORDS: Mapping[str, str] = {
     "psi": "PSI",
     "wasserstein": "Wasserstein",
     # metrics
-    "brier": "Brier score",
+    "brier": "Brier",
     "f1": "F1",
     "roc_auc": "ROC AUC",
     # scenarios
