@@ -171,7 +171,7 @@ def test_an_edited_declaration_runs_everything_and_a_repeated_build_keeps_its_re
 def test_a_failed_notebook_is_set_aside_masked_and_mended(copy):
     path = copy.root / "notebooks" / "06_retrain_challenger.ipynb"
     good = path.read_text()
-    planted = "import os; raise RuntimeError(os.environ['DRIFTBOOK_SMTP_URL'] + os.getcwd())"
+    planted = "import os; result = os.environ['DRIFTBOOK_SMTP_URL']; raise RuntimeError(result + os.getcwd())"
     path.write_text(good.replace("result = retrain(run, record)", planted))
     done, _ = _ploomber(copy, **SECRETS)
     assert done.returncode != 0
