@@ -170,11 +170,11 @@ def _performance_alert(spell: _Spell, use_case: str) -> Alert:
     last = spell.rows[-1]
     lasting = len(spell.batches) >= PERSISTENT_BATCHES
     metrics = ", ".join(sorted({row["metric"] for row in spell.rows}))
+    told = f"{metrics[0].upper()}{metrics[1:]} beyond its limit {spell.period}"
     return spell.alert(
         "performance",
         use_case,
         severity="critical" if lasting else "warning",
         subject=f"performance since {spell.batches[0]}",
-        message=f"{metrics} beyond the limit {spell.period}; lately {last['metric']} was {last['value']:.3g}, "
-        f"the limit is {last['limit']:.3g}.",
+        message=f"{told}; lately {last['metric']} was {last['value']:.3g}, the limit is {last['limit']:.3g}.",
     )
