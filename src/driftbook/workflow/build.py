@@ -86,14 +86,17 @@ def is_up_to_date(case: UseCase, settings: Settings, *, as_of: date) -> bool:
         return False
     memory = load_json(path)
     products = memory["products"]
-    return (
-        all(_mark(settings.root / name) == mark for name, mark in products.items())
-        and memory["sources"] == sources_digest(case, settings)
-        and (
-            memory["database"] == _database_mark(settings)
-            or memory["state"] == state_digest(case, settings, as_of=as_of)
-        )
-    )
+    if any(_mark(settings.root / name) != mark for name, mark in products.items()):
+        return False
+    if memory["sources"] != sources_digest(case, settings):
+        return False
+    mark = _database_mark(settings)
+    if memory["database"] == mark:
+        return True
+    if memory["state"] != state_digest(case, settings, as_of=as_of):
+        return False
+    write_json(path, {**memory, "database": mark})  # another use case was built: asked once, not at every call
+    return True
 
 
 def remember(case: UseCase, settings: Settings, *, as_of: date, sources: str) -> None:
