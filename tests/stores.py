@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 POSTGRES = os.environ.get("DRIFTBOOK_TEST_POSTGRES_URL") or "postgresql://postgres@127.0.0.1:5432/postgres"
@@ -20,11 +21,11 @@ def empty_store(kind: str, folder: Path, *, encoding: str = "UTF8") -> Iterator[
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'state' / 'driftbook.db'}"
         return
-    psycopg = pytest.importorskip("psycopg")
     try:
         server = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3)
     except psycopg.OperationalError as error:
-        pytest.skip(f"no PostgreSQL server answers ({error})")
+        told = f"no PostgreSQL server answers ({error}); name one in DRIFTBOOK_TEST_POSTGRES_URL"
+        pytest.fail(told) if os.environ.get("CI") else pytest.skip(told)
     name = f"driftbook_test_{uuid.uuid4().hex[:12]}"
     with server:
         server.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")

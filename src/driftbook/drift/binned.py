@@ -7,6 +7,7 @@ category. Missing, infinite and unseen values are bins of their own, so that the
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 import numpy as np
 from scipy import special
@@ -17,7 +18,7 @@ from driftbook.drift.profile import ColumnProfile, Floats, Integers, Kind
 from driftbook.errors import DriftError
 
 
-class _Binned:
+class _Binned(ABC):
     """Methods on counts per bin of the reference: both kinds of columns, missing and unseen being bins too."""
 
     kinds: tuple[Kind, ...] = ("numeric", "categorical")
@@ -36,8 +37,9 @@ class _Binned:
     def law(self, reference: ColumnProfile) -> NullLaw:
         return ChiSquare(degrees=max(int((reference.own_counts > 0).sum()) - 1, 1))
 
+    @abstractmethod
     def compare(self, reference: Integers, current: Integers) -> Measure:
-        raise NotImplementedError
+        """Compare counts per bin."""
 
 
 class PopulationStability(_Binned):
