@@ -103,3 +103,20 @@ def test_the_status_is_that_of_alerts_which_last_to_the_latest_batch() -> None:
     assert status(raise_alerts(verdicts("xxx.x"), use_case="churn"), latest_batch=DAYS[4]) == "amber"
     assert status(raise_alerts(verdicts("..xxx"), use_case="churn"), latest_batch=DAYS[4]) == "red"
     assert status((), latest_batch=None) == "green"
+
+
+def test_silence_because_nothing_could_be_judged_is_told():
+    verdicts = pl.DataFrame(
+        {
+            "batch_id": ["1", "2", "3"],
+            "alarmed": [False] * 3,
+            "columns": [4] * 3,
+            "drifted_columns": [0] * 3,
+            "prediction_drifted": [False] * 3,
+            "top_column": [None, None, "age"],
+            "top_excess": [None, None, 0.4],
+        }
+    )
+    [alert] = raise_alerts(verdicts, use_case="churn")
+    assert (alert.severity, alert.first_batch, alert.last_batch) == ("warning", "1", "2")
+    assert alert.message.startswith("Drift cannot be judged from 1 to 2 (2 batches): the batches")

@@ -134,7 +134,7 @@ def test_the_verdict_names_what_drifted_since_when_and_what_was_decided():
         _entry("2026-06-03", alarmed=True, columns=["age", "fee"], changes=[{"action": "challenge", "version": 2}]),
         _entry("2026-06-04", office={"champion": 1, "challenger": 2}),
     ]
-    assert headline("Churn", "amber", entries) == "Churn, 2026-06-04: AMBER, have a look."
+    assert headline("Churn", "amber", as_of=date(2026, 6, 4)) == "Churn, 2026-06-04: AMBER, have a look."
     assert verdict_sentences(entries) == [
         "Drift: from 2026-06-02 to 2026-06-03 in age and fee; none since.",
         "Done: challenger version 2 trained on 2026-06-03.",

@@ -52,7 +52,7 @@ class ScenarioSpec:
 
 
 _SPECS = (
-    ScenarioSpec(name="stable", sentence="Nothing happens: every alarm is a false one."),
+    ScenarioSpec(name="stable", sentence="Nothing is changed: on simulated rows every alarm is a false one."),
     ScenarioSpec(
         name="gradual",
         sentence="The means of a third of the numeric columns move by 0.8 standard deviations over 30 days.",

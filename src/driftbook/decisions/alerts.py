@@ -72,6 +72,8 @@ def raise_alerts(
     verdicts = verdicts.sort("batch_id")
     batches = verdicts["batch_id"].to_list()
     alerts = [_drift_alert(spell, use_case) for spell in _spells(verdicts.filter("alarmed"), batches)]
+    blind = verdicts.filter(pl.col("top_excess").is_null())
+    alerts += [_blindness_alert(spell, use_case) for spell in _spells(blind, batches)]
     if findings is not None:
         serious = findings.filter(pl.col("severity") != "info")
         if batches:
@@ -150,6 +152,18 @@ def _drift_alert(spell: _Spell, use_case: str) -> Alert:
         severity="critical" if prediction or lasting else "warning",
         subject=f"drift since {spell.batches[0]}",
         message=f"{what} drifted {spell.period}{most}.",
+    )
+
+
+def _blindness_alert(spell: _Spell, use_case: str) -> Alert:
+    """Silence because nothing could be judged is no all-clear."""
+    return spell.alert(
+        "blindness",
+        use_case,
+        severity="warning",
+        subject=f"drift cannot be judged since {spell.batches[0]}",
+        message=f"Drift cannot be judged {spell.period}: the batches, or the reference, are too small. "
+        "Take larger batches (batch.period, batch.rows) or give more history.",
     )
 
 

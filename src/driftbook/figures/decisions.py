@@ -87,7 +87,8 @@ def story(entries: Sequence[Mapping[str, Any]]) -> Figure:
     top = 66 + 17 * (max(rows, default=0) + 1 if changes else 0)
     canvas = Canvas(height=top + 142)
     canvas.heading(
-        title, "Rose diamonds: alarmed batches. Bars: which version is in office. Marks above: what was decided."
+        title,
+        "Rose diamonds: alarmed. Question marks: cannot tell. Bars: which version is in office. Marks above: what was decided.",
     )
     panel = over_batches(canvas, ids, y=(0, 1), top=top, height=104, left=88)
     alarmed = _alarms(panel, entries)
@@ -180,8 +181,12 @@ def _alarms(panel: Panel, entries: Sequence[Mapping[str, Any]]) -> int:
         drift = entry.get("drift") or {}
         rang = bool(drift.get("alarmed"))
         alarmed += rang
-        tip = f"{entry['batch_id']}: {'alarmed' if rang else 'quiet'}"
+        blind = not rang and "top_excess" in drift and drift["top_excess"] is None
+        tip = f"{entry['batch_id']}: {'alarmed' if rang else 'cannot tell' if blind else 'quiet'}"
         tip += f", strongest {drift['top_column']}" if drift.get("top_column") else ""
+        if blind:
+            panel.canvas.text(panel.px(index), middle + 4, "?", anchor="middle", css="d", tip=tip)
+            continue
         shape, color, size = ("diamond", ROSE, 4.6) if rang else ("circle", GREY, 2.2)
         panel.canvas.marker(shape, (panel.px(index), middle), color=color, size=size, tip=tip)
     return alarmed

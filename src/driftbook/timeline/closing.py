@@ -67,7 +67,7 @@ def close(run: Run, entries: Sequence[Entry], findings: pl.DataFrame) -> Closing
     state = status(alerts, latest_batch=latest)
     return Closing(
         status=state,
-        title=short_answer(run.case.title, state, entries),
+        title=short_answer(run.case.title, state, as_of=run.as_of),
         verdict=verdict_sentences(entries),
         alerts=[asdict(alert) for alert in alerts],
         summary=_summary(run, entries, status=state),
@@ -130,7 +130,7 @@ def _summary(run: Run, entries: Sequence[Entry], *, status: str) -> dict[str, An
         "title": run.case.title,
         "as_of": run.as_of.isoformat(),
         "status": status,
-        "headline": headline(run.case.title, status, entries),
+        "headline": headline(run.case.title, status, as_of=run.as_of),
         "verdict": verdict_sentences(entries),
         "report": f"{shown.as_posix()}/{LAST_PAGE} (all reports: reports/index.html)",
         "champion": last["office"]["champion"],

@@ -7,6 +7,7 @@ the journal's entries alone, so it cannot contradict them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from driftbook.tables import SPACE
@@ -38,15 +39,21 @@ def describe_drift(entries: Sequence[Entry]) -> str:
     'Drift: none in 1 day.'
     >>> describe_drift([{"day": "2026-05-31", "drift": {"alarmed": True, "drifted_columns": ["age"]}}, calm])
     'Drift: on 2026-05-31 in age; none since.'
+    >>> describe_drift([{"day": "2026-06-01", "drift": {"alarmed": False, "drifted_columns": [], "top_excess": None}}])
+    'Drift: cannot tell on any of 1 day; the batches, or the reference, are too small.'
     """
     spells = _spells(entries)
+    blind = sum(1 for entry in entries if entry["drift"].get("top_excess", 0.0) is None)
+    if blind == len(entries):
+        return f"Drift: cannot tell on any of {_days(blind)}; the batches, or the reference, are too small."
+    unjudged = f"; cannot tell on {_days(blind)}" if blind else ""
     if not spells:
-        return f"Drift: none in {len(entries)} day{'' if len(entries) == 1 else 's'}."
+        return f"Drift: none in {_days(len(entries) - blind)}{unjudged}."
     told = [f"{_period(spell, entries)} in {_columns(spell)}" for spell in spells[-SHOWN_SPELLS:]]
     earlier = len(spells) - len(told)
     more = f" ({earlier} earlier spell{'' if earlier == 1 else 's'})" if earlier else ""
     calm = "" if spells[-1][-1] is entries[-1] else "; none since"
-    return f"Drift: {'; '.join(told)}{calm}{more}."
+    return f"Drift: {'; '.join(told)}{calm}{more}{unjudged}."
 
 
 def describe_changes(entries: Sequence[Entry]) -> str:
@@ -61,14 +68,14 @@ def describe_changes(entries: Sequence[Entry]) -> str:
     return "; ".join([*([f"{earlier} earlier changes"] if earlier > 0 else []), *told[-SHOWN_CHANGES:]])
 
 
-def short_answer(title: str, status: str, entries: Sequence[Entry]) -> str:
+def short_answer(title: str, status: str, *, as_of: date) -> str:
     """The answer where a badge beside it already says the status."""
-    return f"{title}, {entries[-1]['day']}: {WORDS[status]}"
+    return f"{title}, {as_of}: {WORDS[status]}"
 
 
-def headline(title: str, status: str, entries: Sequence[Entry]) -> str:
+def headline(title: str, status: str, *, as_of: date) -> str:
     """The answer in one line."""
-    return f"{title}, {entries[-1]['day']}: {status.upper()}, {WORDS[status]}."
+    return f"{title}, {as_of}: {status.upper()}, {WORDS[status]}."
 
 
 def verdict_sentences(entries: Sequence[Entry]) -> list[str]:
@@ -90,6 +97,10 @@ def verdict_sentences(entries: Sequence[Entry]) -> list[str]:
 def printed(summary: Mapping[str, Any]) -> str:
     """A summary as a build ends with it: headline, sentences, and where to read on."""
     return "\n".join([summary["headline"], *summary["verdict"], f"Report: {summary['report']}"])
+
+
+def _days(count: int) -> str:
+    return f"{count} day{'' if count == 1 else 's'}"
 
 
 def _lapse(last: Entry) -> list[str]:

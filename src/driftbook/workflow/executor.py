@@ -116,7 +116,7 @@ class NotebookExecutor(Serial):  # type: ignore[misc]
         if summary.exists():
             click.echo(f"\n{printed(load_json(summary))}")
         if alerts:
-            click.echo("New alerts:\n  " + "\n  ".join(alerts))
+            click.echo("Alerts raised for the days of this build:\n  " + "\n  ".join(alerts))
         click.echo(f"({seconds:.0f} s)")
 
     def _alerts_told(self) -> list[str]:
