@@ -88,7 +88,7 @@ def story(entries: Sequence[Mapping[str, Any]]) -> Figure:
     canvas = Canvas(height=top + 142)
     canvas.heading(
         title,
-        "Rose diamonds: alarmed. Question marks: cannot tell. Bars: which version is in office. Marks above: what was decided.",
+        "Rose diamonds: alarmed; question marks: cannot tell. Bars: version in office. Marks above: what was decided.",
     )
     panel = over_batches(canvas, ids, y=(0, 1), top=top, height=104, left=88)
     alarmed = _alarms(panel, entries)
