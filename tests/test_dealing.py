@@ -123,6 +123,15 @@ def test_times_in_a_custom_format_are_refused_with_the_format_that_fits() -> Non
     assert deal(table, case).rows["event_time"].to_list() == [datetime(2026, 5, 17)]
 
 
+def test_dates_in_the_format_of_the_source_become_iso_and_others_stay_as_they_are() -> None:
+    case = timeless(time_format="%d.%m.%Y")
+    case = case.model_copy(update={"columns": case.columns.model_copy(update={"dates": ("born",)})})
+    born = ["31.01.2026", "2026-02-01", "soon", None]
+    rows = deal(numbered(40).with_columns(born=pl.Series(born * 10)), case).rows
+    assert rows["born"][1:4].to_list() == ["2026-02-01", "soon", None]
+    assert read_times(rows["born"])[0] == datetime(2026, 1, 31)
+
+
 def test_times_of_every_type_become_naive_utc() -> None:
     noon = datetime(2026, 5, 17, 12)
     zoned = pl.Series([noon]).dt.replace_time_zone("Europe/Berlin")

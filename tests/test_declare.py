@@ -312,6 +312,77 @@ def test_a_raw_file_of_other_content_is_never_overwritten(settings: Settings, tm
     assert not (raw.parents[1] / "usecase.yaml").exists()
 
 
+def test_few_values_that_are_no_number_do_not_make_a_column_text(settings: Settings, tmp_path: Path) -> None:
+    charges = [str(value) for value in customers()["charges"] + pl.Series(range(ROWS)) / 7]
+    table = customers().with_columns(charges=pl.Series(["abc", "inf", "-Infinity", *charges[3:]]))
+    declaration = written(settings, a_file(tmp_path, table))
+    case = load_use_case("customers_2026", settings=settings)
+    assert "charges" in case.columns.numeric
+    assert "charges: 1 of 400 values is no number ('abc'); such rows are set aside" in declaration.notes
+    index = ingest(case, settings, as_of=date(2026, 6, 30))
+    assert index["quarantined"].sum() == 1
+
+
+def test_more_than_two_percent_of_other_values_make_a_column_text() -> None:
+    numbers = [str(row % 7) for row in range(ROWS)]
+    assert roles_of(["abc"] * 8 + numbers[8:], COIN)["numeric"]
+    assert roles_of(["abc"] * 9 + numbers[9:], COIN)["categorical"]
+
+
+def test_dates_in_a_known_format_are_dates_and_their_format_is_declared(settings: Settings, tmp_path: Path) -> None:
+    signed = pl.col("signed").str.to_date().dt.to_string("%d.%m.%Y")
+    table = (
+        customers()
+        .with_columns(signed=signed)
+        .with_columns(signed=pl.when(pl.int_range(pl.len()) == 5).then(pl.lit("soon")).otherwise("signed"))
+    )
+    declaration = written(settings, a_file(tmp_path, table))
+    case = load_use_case("customers_2026", settings=settings)
+    assert case.columns.dates == ("signed",)
+    assert "time_format: '%d.%m.%Y'" in declaration.text
+    assert "signed: 1 of 400 values is no time ('soon'); such rows are set aside" in declaration.notes
+    index = ingest(case, settings, as_of=date(2026, 6, 30))
+    assert (index["rows"].sum(), index["quarantined"].sum()) == (ROWS - 1, 1)
+
+
+def test_dates_whose_day_and_month_cannot_be_told_apart_are_not_guessed() -> None:
+    assert not roles_of([f"0{1 + row % 9}/0{1 + row % 7}/2026" for row in range(ROWS)], COIN).get("dates")
+
+
+def test_the_first_time_that_cannot_be_read_is_named_and_all_are_counted(settings: Settings, tmp_path: Path) -> None:
+    table = timed(1000, timedelta(hours=1), "%Y-%m-%d %H:%M:%S")
+    one = table.with_columns(at=pl.Series([*table["at"][:3], "abc", *table["at"][4:]]))
+    notes = declared(settings, a_file(tmp_path, one), time="at").notes
+    assert "at: 1 of 1000 values is no time ('abc'); such rows are set aside" in notes
+    many = table.with_columns(at=pl.Series([*table["at"][:3], "abc", *["def"] * 20, *table["at"][24:]]))
+    with pytest.raises(DataError, match="21 of 1000 values cannot be read as ISO 8601, the first is 'abc'"):
+        declared(settings, a_file(tmp_path, many), time="at")
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("Übel daten (1).csv", "uebel_daten_1"), ("Straße à côté.csv", "strasse_a_cote")]
+)
+def test_umlauts_and_accents_are_spelt_out_in_the_name(
+    settings: Settings, tmp_path: Path, file: str, name: str
+) -> None:
+    assert declared(settings, a_file(tmp_path, customers(), file)).name == name
+
+
+def test_batches_that_are_certainly_too_small_are_called_so(settings: Settings, tmp_path: Path) -> None:
+    few = declared(settings, a_file(tmp_path, timed(240, timedelta(hours=3), "%Y-%m-%d %H:%M:%S")), time="at")
+    assert (
+        "drift will be 'cannot tell' in every batch: 8 rows a day, 20 are needed; "
+        "leave out --time and give batch.rows, or join days before"
+    ) in few.notes
+    enough = declared(settings, a_file(tmp_path, timed(240, timedelta(hours=1), "%Y-%m-%d %H:%M:%S")), time="at")
+    assert not any("cannot tell" in note for note in enough.notes)
+
+
+def test_the_policies_are_where_the_comment_says(settings: Settings, tmp_path: Path) -> None:
+    assert "see src/driftbook/policies" in declared(settings, a_file(tmp_path, customers())).text
+    assert (Path(__file__).parents[1] / "src/driftbook/policies/calibrated.yaml").is_file()
+
+
 REAL = {
     "telco_churn/Telco-Customer-Churn.csv": ("Churn", ("Yes", 4, 15)),
     "bank_marketing/bank-additional-full.parquet": ("y", ("yes", 10, 10)),

@@ -49,6 +49,7 @@ def deal(table: pl.DataFrame, case: UseCase) -> Dealt:
         If no time can be read, or the table is too short for two batches.
     """
     check_columns(table.columns, case)
+    table = _with_iso_dates(table, case)
     if case.columns.id is None:
         digits = len(str(table.height))
         place = pl.int_range(1, pl.len() + 1).cast(pl.String).str.zfill(digits)
@@ -102,6 +103,18 @@ def read_times(column: pl.Series, *, time_format: str | None = None) -> pl.Serie
     except pl.exceptions.PolarsError as error:
         cause = str(error).splitlines()[0]
         raise ConfigError(f"source.time_format {time_format!r} is no usable time format: {cause}") from error
+
+
+def _with_iso_dates(table: pl.DataFrame, case: UseCase) -> pl.DataFrame:
+    """Dates in the source's format as ISO 8601, which the schema reads; what cannot be read stays as it is."""
+    time_format = case.source.time_format if isinstance(case.source, FilesSource | SqlSource) else None
+    if time_format is None:
+        return table
+    for name in (name for name in case.columns.dates if table.schema[name] == pl.String):
+        other = table[name].set(read_times(table[name]).is_not_null(), None)
+        iso = read_times(other, time_format=time_format).dt.to_string("iso")
+        table = table.with_columns(iso.fill_null(table[name]).alias(name))
+    return table
 
 
 def _sort_by_time(table: pl.DataFrame, case: UseCase) -> Dealt:

@@ -16,7 +16,7 @@ import polars as pl
 import yaml
 
 from driftbook.data.dealing import COMMON_FORMATS, read_times
-from driftbook.data.roles import Roles, Task
+from driftbook.data.roles import MAX_UNREADABLE, Roles, Task, unreadable_note
 from driftbook.data.sniffing import Form
 from driftbook.data.sources import NULL_VALUES
 from driftbook.errors import DataError
@@ -26,9 +26,7 @@ BATCHES = 50  # 30 of them history
 MIN_BATCHES = 34  # 20 of them history
 MIN_BATCH_ROWS = 20
 HISTORY_SHARE = 0.6
-MAX_UNREADABLE = 0.01
 LINE_LENGTH = 114
-_ISO = r"^\d{4}-\d{2}-\d{2}"
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,12 @@ def timed_stream(column: pl.Series) -> Stream:
     is_hourly = dates < MIN_BATCHES <= hours and len(times) >= hours * MIN_BATCH_ROWS
     period = "hour" if is_hourly else "day"
     batches = hours if is_hourly else dates
-    if len(times) < batches * MIN_BATCH_ROWS:
+    if days.value_counts()["count"].max() < MIN_BATCH_ROWS:  # type: ignore[operator]
+        notes.append(
+            f"drift will be 'cannot tell' in every batch: {len(times) // batches} rows a {period}, "
+            f"{MIN_BATCH_ROWS} are needed; leave out --time and give batch.rows, or join days before"
+        )
+    elif len(times) < batches * MIN_BATCH_ROWS:
         notes.append(f"{len(times) // batches} rows a {period} are few: drift will often be 'cannot tell'")
     elif batches < MIN_BATCHES:
         notes.append(f"{batches} batches are few: thresholds are learnt from shuffled rows of the history")
@@ -116,7 +119,7 @@ def render(found: Found) -> str:
         "batch:",
         f"  {found.stream.batch:<34} # one batch is judged at a time",
         "",
-        "policy: calibrated                   # alarms at most once a year without drift; see driftbook/policies",
+        "policy: calibrated                   # alarms at most once a year without drift; see src/driftbook/policies",
     ]
     return "\n".join(lines) + "\n"
 
@@ -149,7 +152,8 @@ def _source_lines(found: Found) -> list[str]:
     lines += _flow("header", form.header) if form.header else []
     if found.roles.missing_marks:
         lines += _flow("null_values", (*NULL_VALUES, *found.roles.missing_marks))
-    lines += [f"  time_format: {_scalar(stream.time_format)}"] if stream.time_format else []
+    time_format = stream.time_format or found.roles.time_format
+    lines += [f"  time_format: {_scalar(time_format)}"] if time_format else []
     if stream.order:
         lines.append(f"  deal: {{order: {stream.order}}}            # file: if the rows lie in order of time")
     lines.append(f"  stream_start: {stream.start}           # the first day that is judged; before it is history")
@@ -180,21 +184,23 @@ def _scalar(text: str | None, *, in_list: bool = False) -> str:
 def _time_format(column: pl.Series) -> tuple[str | None, list[str]]:
     """The format of the times; nothing for ISO 8601 and for columns that are times already."""
     filled = column.drop_nulls()
-    formats: list[str | None] = list(COMMON_FORMATS)
-    if column.dtype.is_temporal() or (column.dtype == pl.String and filled.head(1000).str.contains(_ISO).all()):
-        formats = [None]
+    formats = (None,) if column.dtype.is_temporal() else (None, *COMMON_FORMATS)
     unread = {each: read_times(filled, time_format=each).null_count() for each in formats}
-    fitting = [each for each in formats if len(filled) and unread[each] <= MAX_UNREADABLE * len(filled)]
-    if not fitting:
-        example = f", such as {str(filled[0])!r}" if len(filled) else ""
+    best = min(formats, key=lambda each: unread[each])
+    strange = filled.filter(read_times(filled, time_format=best).is_null())
+    if filled.is_empty() or len(strange) > MAX_UNREADABLE * len(filled):
+        found = "no value at all"
+        if len(strange):
+            form = f" as {best or 'ISO 8601'}" if len(strange) < len(filled) else ""
+            found = f"{len(strange)} of {len(filled)} values cannot be read{form}, the first is {str(strange[0])!r}"
         raise DataError(
-            f"{column.name!r} holds no times driftbook knows{example}; expected ISO 8601 (2026-05-17T13:00:00) "
+            f"{column.name!r} holds no times driftbook knows: {found}; expected ISO 8601 (2026-05-17T13:00:00) "
             f"or one of {', '.join(COMMON_FORMATS)}: convert the column, or leave --time away"
         )
-    best = min(fitting, key=lambda each: unread[each])
-    notes = [f"{unread[best]} times cannot be read: those rows will be quarantined"] if unread[best] else []
+    note = unreadable_note(column.name, strange, filled=len(filled), wanted="time")
+    notes = [note] if note else []
     if best is not None:
-        others = [str(each) for each in fitting if each != best and unread[each] == unread[best]]
+        others = [str(each) for each in formats if each != best and unread[each] == unread[best]]
         doubt = f" ({', '.join(others)} would fit too: check it)" if others else ""
         notes.append(f"times are read as {best}{doubt}")
     return best, notes

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import yaml
 
 from driftbook.config import Settings, UseCase
 from driftbook.config.base import parse
+from driftbook.data.dealing import COMMON_FORMATS
 from driftbook.data.declaration import Found, dealt_stream, render, timed_stream
 from driftbook.data.roles import as_text, guess_roles, guess_task
 from driftbook.data.sniffing import Form, sniff
@@ -27,6 +29,7 @@ from driftbook.storage import sha256_file, write_text, writing
 MIN_ROWS = 100
 MAX_LOST_SHARE = 0.05  # of rows that an identifier may lose
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,9 @@ def declare_use_case(
         raise DataError(f"{file.name} has {table.height} rows; expected {MIN_ROWS} or more to train and watch a model")
     task = guess_task(table[target])
     given = {column for column in (time, id) if column}
-    roles = guess_roles(table, target=target, given=given, has_types=form.is_parquet)
     stream = timed_stream(table[time]) if time else dealt_stream(table.height)
+    formats = sorted({None, stream.time_format}, key=str) if time else (None, *COMMON_FORMATS)
+    roles = guess_roles(table, target=target, given=given, has_types=form.is_parquet, time_formats=formats)
     text = render(Found(file=file, form=form, target=target, time=time, id=id, task=task, roles=roles, stream=stream))
     parse(UseCase, {"name": chosen, **yaml.safe_load(text)}, source=f"data/{chosen}/usecase.yaml")
     notes = [*_form_notes(form), task.note, *_target_notes(table[target]), *_id_notes(table, id), *roles.notes]
@@ -113,7 +117,9 @@ def write_declaration(declaration: Declaration, file: Path, *, settings: Setting
 
 def _use_case_name(name: str | None, file: Path, settings: Settings) -> str:
     stem = file.name.partition(".")[0]
-    made = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
+    spelt = unicodedata.normalize("NFC", stem).lower().translate(_UMLAUTS)
+    plain = "".join(each for each in unicodedata.normalize("NFKD", spelt) if not unicodedata.combining(each))
+    made = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
     chosen = name or (made if made[:1].isalpha() else f"table_{made}".rstrip("_"))
     if not _NAME.fullmatch(chosen):
         raise ConfigError(f"the name {chosen!r} cannot be used: expected small letters, digits and _, a letter first")

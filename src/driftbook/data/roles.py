@@ -3,17 +3,19 @@
 Left out are columns a model must not or cannot learn from: identifiers, constants, texts with a value of its own
 for nearly every row, other models' outputs, and columns that give the target away. The last only when certain, that
 is when every value belongs to one class over many rows: a strong feature is not a leak, and only a person knows.
+A few values that are no number or time do not make a column text: those rows are set aside, and a note says so.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from driftbook.config.use_case import RESERVED_NAMES
+from driftbook.data.dealing import COMMON_FORMATS, read_times
 from driftbook.errors import DataError
 
 MAX_CLASSES = 50
@@ -22,18 +24,22 @@ MAX_DISTINCT_SHARE = 0.5
 MIN_ROWS_PER_VALUE = 20  # below, a value that knows the target may be chance
 MIN_MINORITY_ROWS = 50
 FIRST_LOOK_ROWS = 20_000
+MAX_UNREADABLE = 0.02  # of the filled values of a column of numbers or times
 MISSING_MARKS = frozenset({"?", "-", "--", ".", "n/a", "N/A", "#N/A", "None", "none", "missing"})
 YES = frozenset({"1", "1.0", "yes", "y", "true", "t", "positive", "pos"})
 NO = frozenset({"0", "0.0", "-1", "no", "n", "false", "f", "negative", "neg"})
 _IDENTIFIER = re.compile(r"(^|.*[_\W])(id|uuid|guid|key|nr|no|number|index|instant)$|.*[a-z]I[dD]$", re.IGNORECASE)
 _MODEL_OUTPUT = re.compile(r"(pred|predicted|prediction|predictions|y_pred|y_hat)($|_.*)", re.IGNORECASE)
 _DECIMAL_COMMA = r"^\s*[+-]?\d*,\d+\s*$"
-_ISO = r"^\d{4}-\d{2}-\d{2}([ T]|$)"
+_DATE_LIKE = r"^(\d{4}-\d{2}-\d{2}([ T]|$)|\d{1,2}[./]\d{1,2}[./]\d{4}( |$))"
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Features by kind, columns left out with the reason, marks to read as missing, and remarks for a person."""
+    """Features by kind, columns left out with the reason, marks to read as missing, and remarks for a person.
+
+    ``time_format`` is that of the dates where they are not ISO 8601.
+    """
 
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
@@ -41,6 +47,17 @@ class Roles:
     left_out: dict[str, str]
     missing_marks: tuple[str, ...]
     notes: tuple[str, ...]
+    time_format: str | None = None
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A column as numbers or times, with the marks for missing and a note on values that are neither."""
+
+    values: pl.Series
+    marks: frozenset[str] = frozenset()
+    note: str = ""
+    time_format: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,10 +109,18 @@ def guess_task(target: pl.Series) -> Task:
     return Task("binary", classes, positive, text)
 
 
-def guess_roles(table: pl.DataFrame, *, target: str, given: Collection[str], has_types: bool) -> Roles:
+def guess_roles(
+    table: pl.DataFrame,
+    *,
+    target: str,
+    given: Collection[str],
+    has_types: bool,
+    time_formats: Sequence[str | None] = (None, *COMMON_FORMATS),
+) -> Roles:
     """Guess what each column is, beside the target and the ``given`` ones (identifier, time).
 
     A table that ``has_types`` (Parquet) means what it says: numbers written as text are codes there. A CSV is all text.
+    Dates are looked for in the ``time_formats`` (ISO 8601: nothing); a table has one format beside ISO 8601.
     """
     roles: dict[str, list[str]] = {"numeric": [], "categorical": [], "dates": []}
     left_out: dict[str, str] = {}
@@ -104,14 +129,21 @@ def guess_roles(table: pl.DataFrame, *, target: str, given: Collection[str], has
     for name in table.columns:
         if name == target or name in given:
             continue
-        role, remark = _role(table[name], as_text(table[target]), has_types=has_types)
-        if role == "left_out":
-            left_out[name] = remark
+        dates = _dates(table[name], time_formats)
+        numbers = None if dates else _numbers(table[name], has_types=has_types)
+        reason = _why_left_out(table[name], as_text(table[target]), numbers=numbers, is_date=dates is not None)
+        if reason:
+            left_out[name] = reason
             continue
-        roles[role].append(name)
-        if role == "numeric" and remark:
-            marks.update(remark.split(" "))
-            notes.append(f"{name}: {remark} read as missing")
+        roles["dates" if dates else "numeric" if numbers else "categorical"].append(name)
+        reading = dates or numbers
+        if reading is None:
+            continue
+        if reading.time_format:
+            time_formats = (None, reading.time_format)
+        marks |= reading.marks
+        notes += [f"{name}: {' '.join(sorted(reading.marks))} read as missing"] if reading.marks else []
+        notes += [reading.note] if reading.note else []
     codes = [name for name in roles["numeric"] if _looks_like_codes(table[name])]
     if codes:
         notes.append(f"taken as numbers, though they have few values (move them if they are codes): {', '.join(codes)}")
@@ -124,7 +156,23 @@ def guess_roles(table: pl.DataFrame, *, target: str, given: Collection[str], has
         left_out=left_out,
         missing_marks=tuple(sorted(marks)),
         notes=tuple(notes),
+        time_format=next((each for each in time_formats if each), None) if len(time_formats) == 2 else None,
     )
+
+
+def unreadable_note(name: str, strange: pl.Series, *, filled: int, wanted: str) -> str:
+    """How many of the ``filled`` values are not what is ``wanted``, and the first; empty if none.
+
+    Examples
+    --------
+    >>> unreadable_note("x", pl.Series(["abc"]), filled=600, wanted="number")
+    "x: 1 of 600 values is no number ('abc'); such rows are set aside"
+    """
+    if strange.is_empty():
+        return ""
+    are, first = ("is", "") if len(strange) == 1 else ("are", "the first: ")
+    shown = str(strange[0])[:40]
+    return f"{name}: {len(strange)} of {filled} values {are} no {wanted} ({first}{shown!r}); such rows are set aside"
 
 
 def as_text(column: pl.Series) -> pl.Series:
@@ -135,33 +183,27 @@ def as_text(column: pl.Series) -> pl.Series:
     return text.to_frame().select(pl.when(pl.first() != "").then(pl.first()).alias(column.name)).to_series()
 
 
-def _role(column: pl.Series, target: pl.Series, *, has_types: bool) -> tuple[str, str]:
-    """Role of one column, with the reason where it is left out."""
+def _why_left_out(column: pl.Series, target: pl.Series, *, numbers: _Reading | None, is_date: bool) -> str:
+    """The reason why a column is left out; empty for a feature."""
     values = column.drop_nulls() if _is_plain(column) else column.clear()
     distinct = values.n_unique()
     unusable = _unusable(column, distinct)
     if unusable:
-        return "left_out", unusable
-    is_date = column.dtype.is_temporal() or (column.dtype == pl.String and bool(values.str.contains(_ISO).all()))
-    numbers, marks = (None, "") if is_date else _numbers(column, has_types=has_types)
+        return unusable
+    known = numbers.values if numbers else None
     is_category = numbers is None and not is_date
     reasons = {
-        "WARNING: gives the target away: each of its values belongs to one class only": _reveals(
-            column, numbers, target
-        ),
+        "WARNING: gives the target away: each of its values belongs to one class only": _reveals(column, known, target),
         "numbers with a decimal comma: export them with a point": (
             is_category and column.dtype == pl.String and bool(values.str.contains(_DECIMAL_COMMA).all())
         ),
         "identifier: every value occurs once": (
-            not is_date and distinct == len(values) and _names_rows(column.name, numbers)
+            not is_date and distinct == len(values) and _names_rows(column.name, known)
         ),
         f"text with {distinct} different values: too many for a category": is_category
         and (distinct > MAX_CATEGORIES or MIN_ROWS_PER_VALUE < distinct > MAX_DISTINCT_SHARE * len(values)),
     }
-    reason = next((reason for reason, holds in reasons.items() if holds), "")
-    if reason:
-        return "left_out", reason
-    return ("dates", "") if is_date else ("categorical", "") if is_category else ("numeric", marks)
+    return next((reason for reason, holds in reasons.items() if holds), "")
 
 
 def _is_plain(column: pl.Series) -> bool:
@@ -181,18 +223,44 @@ def _unusable(column: pl.Series, distinct: int) -> str:
     return ""
 
 
-def _numbers(column: pl.Series, *, has_types: bool) -> tuple[pl.Series | None, str]:
-    """The column as numbers, and the marks to read as missing; nothing if it holds no numbers."""
+def _numbers(column: pl.Series, *, has_types: bool) -> _Reading | None:
+    """The column as numbers; nothing if it holds none."""
     if column.dtype.is_numeric():
-        return column.cast(pl.Float64), ""
+        return _Reading(column.cast(pl.Float64))
     if column.dtype != pl.String or has_types:
-        return None, ""
+        return None
+    return _reading(column, column.str.strip_chars().cast(pl.Float64, strict=False), wanted="number")
+
+
+def _dates(column: pl.Series, time_formats: Sequence[str | None]) -> _Reading | None:
+    """The column as times; nothing if it holds none, or if two formats fit alike."""
+    if column.dtype.is_temporal():
+        return _Reading(column) if _is_plain(column) else None
+    if column.dtype != pl.String:
+        return None
+    text = column.str.strip_chars().to_frame()
+    dates = text.select(pl.when(pl.first().str.contains(_DATE_LIKE)).then(pl.first())).to_series()
+    if dates.null_count() == len(dates):
+        return None
+    tried = [_reading(column, read_times(dates, time_format=each), wanted="time", form=each) for each in time_formats]
+    found = sorted(filter(None, tried), key=lambda each: each.values.null_count())
+    if not found or (len(found) > 1 and found[0].values.null_count() == found[1].values.null_count()):
+        return None
+    return found[0]
+
+
+def _reading(column: pl.Series, values: pl.Series, *, wanted: str, form: str | None = None) -> _Reading | None:
+    """The ``values`` read from a text column, unless too many of those filled are not what is ``wanted``."""
     text = column.str.strip_chars()
-    numbers = text.cast(pl.Float64, strict=False)
-    lost = set(text.filter(numbers.is_null() & text.is_not_null() & (text != "")).unique().to_list())
-    if numbers.null_count() == len(numbers) or not lost <= MISSING_MARKS:
-        return None, ""
-    return numbers, " ".join(sorted(lost))
+    lost = text.filter(values.is_null() & text.is_not_null() & (text != ""))
+    is_mark = lost.is_in(list(MISSING_MARKS))
+    strange = lost.filter(~is_mark)
+    known = len(values) - values.null_count()
+    filled = known + len(strange)
+    if not known or len(strange) > MAX_UNREADABLE * filled:
+        return None
+    note = unreadable_note(column.name, strange, filled=filled, wanted=wanted)
+    return _Reading(values, frozenset(lost.filter(is_mark).to_list()), note, form)
 
 
 def _names_rows(name: str, numbers: pl.Series | None) -> bool:
