@@ -52,6 +52,7 @@ ORDER = [
     "drift.calibration",
     "drift.thresholds",
     "drift.reference",
+    "drift.excess",
     "drift.engine",
     "decisions",
     "decisions.alerts",

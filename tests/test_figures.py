@@ -12,9 +12,8 @@ import polars as pl
 import pytest
 
 from driftbook import figures
-from driftbook.drift import engine
+from driftbook.drift.excess import excess
 from driftbook.figures.canvas import Canvas, batch_label, round_ticks, shorten
-from driftbook.figures.drift import excess
 from driftbook.figures.panel import Panel, tick_labels
 
 DAYS = [date(2026, 5, 15) + timedelta(days=number) for number in range(6)]
@@ -295,14 +294,6 @@ def test_the_excess_compares_each_statistic_on_the_scale_its_threshold_is_on() -
     row = {"statistic": 0.2, "p_value": 0.01, "drift_score": 0.8, "threshold": 0.1, "on": "statistic"}
     frame = pl.DataFrame([row, row | {"on": "drift_score"}, row | {"on": "p_value"}, row | {"threshold": None}])
     assert frame.select(excess().round(12))["excess"].to_list() == [2.0, 8.0, 2.0, None]
-
-
-def test_the_excess_is_the_one_the_engine_alarms_by() -> None:
-    row = {"statistic": 0.2, "p_value": 1e-5, "drift_score": 0.7, "threshold": 0.1, "on": "statistic"}
-    odd = [{"statistic": 0.0}, {"statistic": None}, {"threshold": 0.0}, {"on": "drift_score"}, {"on": "p_value"}]
-    odd += [{"on": "p_value", "p_value": 0.0}, {"on": "p_value", "p_value": 1.0}, {"threshold": None}]
-    frame = pl.DataFrame([row, *(row | change for change in odd)])
-    assert frame.select(excess())["excess"].to_list() == frame.select(engine.excess())["excess"].to_list()
 
 
 def test_counts_of_right_decisions_are_shown_as_shares() -> None:

@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from driftbook import tables
-from driftbook.decisions import Decision
 
 
 @pytest.mark.parametrize(
@@ -108,7 +107,7 @@ def test_a_card_shows_status_sentences_and_facts() -> None:
 
 
 def test_a_decision_is_shown_with_its_reasons() -> None:
-    card = tables.decision_card(Decision("wait", ("No batch alarmed.",), {}), title="Retraining")
+    card = tables.verdict_card("wait", ["No batch alarmed."], title="Retraining")
     assert "○ wait" in card.markup
     assert "<li>No batch alarmed.</li>" in card.markup
 

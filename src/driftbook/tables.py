@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from html import escape
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import polars as pl
 
@@ -87,18 +87,6 @@ class Html:
 
     def _repr_html_(self) -> str:
         return self.markup
-
-
-class Decided(Protocol):
-    """What a card needs of a decision (``driftbook.decisions.Decision``)."""
-
-    @property
-    def action(self) -> str:
-        """What was decided."""
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why, in plain sentences."""
 
 
 def format_value(value: Any, *, format: Format = "auto") -> str:
@@ -240,11 +228,6 @@ def verdict_card(
         f"{f'<ul>{items}</ul>' if items else ''}{f'<dl>{numbers}</dl>' if numbers else ''}</div>"
     )
     return Html(markup, text=" ".join([f"{title}: {status}.", *sentences]))
-
-
-def decision_card(decision: Decided, *, title: str, facts: Mapping[str, Any] | None = None) -> Html:
-    """A decision with its reasons, as :func:`verdict_card` shows it."""
-    return verdict_card(decision.action, decision.reasons, title=title, facts=facts)
 
 
 def _number(value: float, *, format: Format) -> str:

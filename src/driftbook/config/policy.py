@@ -1,6 +1,6 @@
 """The policy: which numbers count as drift, and when to alert, retrain, promote.
 
-Policies are named YAML files in ``driftbook/policies``. ``calibrated`` keeps a false-alarm budget;
+Policies are named YAML files in ``src/driftbook/policies``. ``calibrated`` keeps a false-alarm budget;
 ``psi_bands`` and ``drifted_share`` are the customary fixed limits, for those who must use them.
 """
 

@@ -16,6 +16,7 @@ import polars as pl
 
 from driftbook.config import Policy
 from driftbook.config.policy import DriftPolicy
+from driftbook.drift.excess import excess
 from driftbook.drift.methods import method
 from driftbook.drift.profile import ColumnProfile, slice_profiles
 from driftbook.drift.reference import Reference, build_reference
@@ -40,7 +41,6 @@ DRIFT_SCHEMA: dict[str, pl.DataType] = {
     "drifted": pl.Boolean(),
     "note": pl.String(),
 }
-SMALLEST = 1e-300  # keeps a ratio to a limit of zero finite
 FAULTS = (DriftError, ArithmeticError, ValueError, TypeError, pl.exceptions.PolarsError)
 
 
@@ -126,22 +126,6 @@ def batch_verdicts(table: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     verdicts = counts.with_columns(share=share).with_columns(alarmed=alarmed)
     joined = verdicts.join(top, on="batch_id", how="left", maintain_order="left")
     return joined.select(*order, "top_column", "top_excess")
-
-
-def excess() -> pl.Expr:
-    """Ratio of a row's value to its limit: above 1 it drifted (on p-values the ratio of their logarithms).
-
-    Examples
-    --------
-    >>> row = {"on": "statistic", "statistic": 0.5, "drift_score": 0.5, "p_value": None, "threshold": 0.25}
-    >>> pl.DataFrame([row], schema_overrides={"p_value": pl.Float64}).select(excess()).item()
-    2.0
-    """
-    limit = pl.col("threshold")
-    value = pl.when(pl.col("on") == "drift_score").then("drift_score").otherwise("statistic")
-    surprise = pl.col("p_value").clip(SMALLEST).log() / limit.clip(SMALLEST, 1 - 1e-12).log()
-    ratio = pl.when(value <= 0).then(0.0).otherwise(value / limit.clip(SMALLEST))
-    return pl.when(pl.col("on") == "p_value").then(surprise).otherwise(ratio).alias("excess")
 
 
 @dataclass(frozen=True)

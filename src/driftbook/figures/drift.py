@@ -13,13 +13,13 @@ from typing import Any
 
 import polars as pl
 
+from driftbook.drift.excess import excess
 from driftbook.figures.canvas import BLUE, GREY, HATCH, INK, ROSE, Canvas, Figure, batch_label, notice, shorten
 from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
 from driftbook.tables import format_value
 from driftbook.words import plain
 
 LEAST, MOST = 0.125, 64.0
-SMALLEST = 1e-300
 TICKS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 ROW = 21
 MAX_SLOTS = 120
@@ -31,25 +31,6 @@ SHORT_NAMES = {
     "chi_squared": "χ²",
 }
 _ROLES = {"prediction": 0, "target": 1, "feature": 2}
-
-
-def excess() -> pl.Expr:
-    """A drift row's statistic as a multiple of its threshold; null where it has none.
-
-    The same as ``drift.engine.excess`` (a test compares them), without what the engine imports.
-
-    Examples
-    --------
-    >>> row = {"statistic": 0.2, "p_value": None, "drift_score": 0.2, "threshold": 0.1, "on": "statistic"}
-    >>> frame = pl.DataFrame([row, row | {"p_value": 1e-4, "threshold": 0.01, "on": "p_value"}])
-    >>> frame.select(excess())["excess"].to_list()
-    [2.0, 2.0]
-    """
-    on, limit = pl.col("on"), pl.col("threshold").cast(pl.Float64)
-    value = pl.when(on == "drift_score").then("drift_score").otherwise("statistic").cast(pl.Float64)
-    ratio = pl.when(value <= 0).then(0.0).otherwise(value / limit.clip(SMALLEST))
-    surprise = pl.col("p_value").cast(pl.Float64).clip(SMALLEST).log() / limit.clip(SMALLEST, 1 - 1e-12).log()
-    return pl.when(limit.is_not_null()).then(pl.when(on == "p_value").then(surprise).otherwise(ratio)).alias("excess")
 
 
 def drift_heatmap(table: pl.DataFrame, *, max_columns: int = 28, marks: Sequence[Mark] = ()) -> Figure:
