@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from scipy import spatial, stats
 
 from driftbook.drift import sorted_columns
-from driftbook.drift.methods import method
-from driftbook.drift.null_laws import ChiSquare, Kolmogorov, _smirnov_tail, ks_p_value
+from driftbook.drift.batches import Batches, Pairing
+from driftbook.drift.methods import METHODS, method
+from driftbook.drift.null_laws import ChiSquare, CramerVonMises, Kolmogorov, LargestShare, NullLaw
+from driftbook.drift.p_values import asymptotic_ks_p_values, smirnov_tail
 from driftbook.drift.profile import ColumnProfile, column_profile
 from driftbook.drift.sorted_columns import ks_distance
 from driftbook.errors import DriftError, UnknownNameError
@@ -54,28 +56,70 @@ def test_wasserstein_is_scipys_in_standard_deviations(before: list[float], after
 @pytest.mark.parametrize("shift", [0.0, 0.05, 0.3])
 def test_large_samples_have_scipys_p_value(n: int, m: int, shift: float) -> None:
     random = np.random.default_rng(n + m)
-    before, after = np.sort(random.normal(size=n)), np.sort(random.normal(shift, size=m))
-    distance = ks_distance(before, after)
-    expected = stats.kstwo.sf(distance, np.round(n * m / (n + m)))
-    assert ks_p_value(distance, before, after) == pytest.approx(expected, rel=1e-11, abs=1e-300)
+    found = method("kolmogorov_smirnov").measure(numeric(random.normal(size=n)), numeric(random.normal(shift, size=m)))
+    expected = stats.kstwo.sf(found.statistic, np.round(n * m / (n + m)))
+    assert found.p_value == pytest.approx(expected, rel=1e-11, abs=1e-300)
+    again = asymptotic_ks_p_values(np.array([found.statistic]), n, np.array([m]))
+    assert again[0] == found.p_value
 
 
 def test_the_fast_tail_sum_agrees_with_scipys() -> None:
     for rows in (1_000.0, 5_000.0, 90_000.0):
         for scaled in (2.3, 9.0, 60.0):
             distance = math.sqrt(scaled / rows)
-            assert _smirnov_tail(rows, distance) == pytest.approx(stats.kstwo.sf(distance, rows), rel=TAIL)
+            found = smirnov_tail(np.array([rows]), np.array([distance]))[0]
+            assert found == pytest.approx(stats.kstwo.sf(distance, rows), rel=TAIL)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_branch_and_bound_gives_the_same_distance_to_the_last_bit(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(seed)
-    before, after = np.sort(random.normal(size=4_000)), np.sort(random.normal(0.05 * seed, size=3_001))
+    before, after = random.normal(size=4_000), random.normal(0.05 * seed, size=3_001)
     if seed == 3:
         before, after = np.round(before, 1), np.round(after, 1)
-    plain = ks_distance(before, after)
+    plain = ks_distance(numeric(before), numeric(after))
     monkeypatch.setattr(sorted_columns, "BOTH_LARGE", 10)
-    assert ks_distance(before, after) == plain == stats.ks_2samp(before, after, method="asymp").statistic
+    assert ks_distance(numeric(before), numeric(after)) == plain
+    assert plain == stats.ks_2samp(before, after, method="asymp").statistic
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(samples, min_size=1, max_size=4), samples)
+def test_many_batches_at_once_are_measured_like_each_alone(batches: list[list[float]], before: list[float]) -> None:
+    reference, stack = numeric(before), Batches.of([numeric(each) for each in batches])
+    for each in METHODS.values():
+        if "numeric" in each.kinds:
+            alone = [each.measure(reference, numeric(batch)).statistic for batch in batches]
+            assert each.statistics(Pairing(reference, stack)).tolist() == pytest.approx(alone, rel=1e-9, abs=1e-9)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40, unique=True), st.integers(1, 39))
+def test_cramer_von_mises_is_scipys_where_no_values_are_tied(values: list[float], cut: int) -> None:
+    before, after = values[: min(cut, len(values) - 1)], values[min(cut, len(values) - 1) :]
+    if min(len(before), len(after)) > 1:
+        expected = stats.cramervonmises_2samp(before, after, method="asymptotic").statistic
+        assert method("cramer_von_mises").measure(numeric(before), numeric(after)).statistic == pytest.approx(
+            expected, abs=1e-9
+        )
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.2])
+def test_a_change_of_a_share_has_fishers_doubled_p_value(share: float) -> None:
+    before = numeric([None] * int(1000 * share) + [1.0] * int(1000 * (1 - share)))
+    found = method("missing_share").measure(before, numeric([None] * 30 + [1.0] * 170))
+    table = [[30, 170], [int(1000 * share), int(1000 * (1 - share))]]
+    tails = [stats.fisher_exact(table, alternative=side).pvalue for side in ("greater", "less")]
+    assert found.statistic == pytest.approx(abs(0.15 - share))
+    assert found.p_value == pytest.approx(min(1.0, 2 * min(tails)), rel=1e-9)
+
+
+def test_zero_out_of_range_new_minimum_and_unseen_shares_count_what_they_say() -> None:
+    before, after = numeric([0.0, 1.0, 2.0, 3.0]), numeric([-1.0, 0.0, 0.0, 9.0, math.inf])
+    assert method("zero_share").measure(before, after).statistic == pytest.approx(0.4 - 0.25)
+    assert method("new_minimum_share").measure(before, after).statistic == pytest.approx(0.2)
+    assert method("out_of_range_share").measure(before, after).statistic == pytest.approx(0.6)
+    assert method("unseen_share").measure(counted(a=5), counted(a=3, b=1)).statistic == pytest.approx(0.25)
 
 
 def test_chi_squared_is_scipys_without_correction() -> None:
@@ -122,16 +166,17 @@ def test_an_unknown_method_is_answered_with_the_nearest() -> None:
         method("waserstein")
 
 
-@pytest.mark.parametrize("law", [Kolmogorov(), ChiSquare(1), ChiSquare(9), ChiSquare(40)])
+LAWS: list[NullLaw] = [Kolmogorov(), CramerVonMises(), ChiSquare(1), ChiSquare(9), ChiSquare(40)]
+
+
+@pytest.mark.parametrize("law", [*LAWS, LargestShare((0.1, 0.3, 0.6))])
 @pytest.mark.parametrize("surprise", [0.1, 3.0, 20.0, 500.0, 5_000.0])
-def test_a_law_and_its_inverse_agree_even_where_probabilities_underflow(
-    law: Kolmogorov | ChiSquare, surprise: float
-) -> None:
+def test_a_law_and_its_inverse_agree_even_where_probabilities_underflow(law: NullLaw, surprise: float) -> None:
     assert float(law.surprise(np.array([law.amount_at(surprise)]))[0]) == pytest.approx(surprise, rel=1e-6)
 
 
-@pytest.mark.parametrize("law", [Kolmogorov(), ChiSquare(1), ChiSquare(9)])
-def test_the_moments_of_a_law_are_those_of_its_density(law: Kolmogorov | ChiSquare) -> None:
+@pytest.mark.parametrize("law", [Kolmogorov(), CramerVonMises(), ChiSquare(1), ChiSquare(9), LargestShare((0.5, 0.5))])
+def test_the_moments_of_a_law_are_those_of_its_density(law: NullLaw) -> None:
     places = np.linspace(1e-9, 80.0, 400_001)
     tail = np.exp(-law.surprise(places))
     step = places[1] - places[0]

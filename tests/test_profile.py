@@ -9,7 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from driftbook.drift.profile import Profile, column_profile, profile, slice_profiles
+from driftbook.drift.batches import stack_batches
+from driftbook.drift.profile import column_profile, profile
+from driftbook.drift.profile_file import load_profile, save_profile
 from driftbook.errors import DriftError
 
 
@@ -67,7 +69,8 @@ def test_missing_infinite_and_out_of_range_values_have_bins_of_their_own() -> No
 
 def test_slices_are_profiled_like_columns_of_their_own() -> None:
     texts = pl.Series(["a", "b", "b", None])
-    first, second = slice_profiles(texts, [1, 3, 4], kind="categorical")
+    stack = stack_batches(texts, np.array([1, 3, 4]), kind="categorical")
+    first, second = stack.profile(0), stack.profile(1)
     assert dict(first.categories) == {"b": 2}
     assert (second.rows, second.missing) == (1, 1)
 
@@ -84,9 +87,9 @@ def test_a_profile_is_stored_without_loss_and_with_the_same_bytes(tmp_path: Path
     )
     kinds = {"amount": "numeric", "count": "numeric", "größe": "categorical", "empty": "numeric"}
     before = profile(frame, kinds)  # type: ignore[arg-type]
-    first, second = before.save(tmp_path / "a.npz"), before.save(tmp_path / "b.npz")
+    first, second = save_profile(tmp_path / "a.npz", before), save_profile(tmp_path / "b.npz", before)
     assert first.read_bytes() == second.read_bytes()
-    after = Profile.load(first)
+    after = load_profile(first)
     assert list(after) == list(before)
     for name, column in before.items():
         assert after[name].values.tobytes() == column.values.tobytes()
@@ -98,6 +101,6 @@ def test_a_broken_file_of_profiles_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "reference.npz"
     path.write_bytes(b"not an archive")
     with pytest.raises(DriftError, match=r"reference\.npz.*train the model again"):
-        Profile.load(path)
+        load_profile(path)
     with pytest.raises(DriftError, match="train the model again"):
-        Profile.load(tmp_path / "missing.npz")
+        load_profile(tmp_path / "missing.npz")

@@ -7,16 +7,15 @@ import pytest
 
 from driftbook.config.policy import Band, DriftPolicy
 from driftbook.drift.calibration import Basis, calibrate, prediction_factor
-from driftbook.drift.contract import Measure
-from driftbook.drift.methods import METHODS
+from driftbook.drift.contract import Scale
 from driftbook.drift.null_laws import ChiSquare, Kolmogorov
 from driftbook.drift.profile import ColumnProfile, Profile
-from driftbook.drift.thresholds import Limit, limits_of, too_few_rows
+from driftbook.drift.thresholds import BANDS, Limit, limits_of
 from driftbook.errors import ConfigError
 
 RATE = 1 / 365
 COLUMN = ColumnProfile(kind="numeric", rows=4_000, missing=0, values=np.linspace(0, 1, 4_000))
-BATCH = ColumnProfile(kind="numeric", rows=100, missing=0, values=np.linspace(0, 1, 100))
+SIZES = Scale(4_000, np.array([100]))
 PAIR = ("age", "psi")
 
 
@@ -29,15 +28,15 @@ def chunks(amounts: np.ndarray, *, rows: int = 100) -> Basis:
 
 
 def test_values_above_the_limits_are_moderate_then_drifted() -> None:
-    limit = Limit(on="statistic", warning=0.1, critical=0.25)
-    bands = [limit.band(Measure(value, None, 0.0)) for value in (0.1, 0.11, 0.25, 0.26)]
-    assert bands == ["stable", "moderate", "moderate", "drifted"]
+    limit = Limit(on="statistic", warning=np.full(4, 0.1), critical=np.full(4, 0.25))
+    bands = limit.bands(np.array([0.1, 0.11, 0.25, 0.26]))
+    assert [BANDS[place] for place in bands] == ["stable", "moderate", "moderate", "drifted"]
 
 
 def test_on_a_p_value_small_is_drifted() -> None:
-    limit = Limit(on="p_value", warning=0.05, critical=0.01)
-    bands = [limit.band(Measure(0.0, value, 0.0)) for value in (0.2, 0.02, 0.001, None)]
-    assert bands == ["stable", "moderate", "drifted", "cannot_tell"]
+    limit = Limit(on="p_value", warning=np.full(4, 0.05), critical=np.full(4, 0.01))
+    bands = limit.bands(np.array([0.2, 0.02, 0.001, np.nan]))
+    assert [BANDS[place] for place in bands] == ["stable", "moderate", "drifted", "cannot_tell"]
 
 
 def test_constant_bands_are_those_of_the_method_or_the_default() -> None:
@@ -46,8 +45,8 @@ def test_constant_bands_are_those_of_the_method_or_the_default() -> None:
         policy({"kind": "constant", "bands": {"default": band, "psi": band | {"critical": 0.3}}}),
         profile=Profile({}), basis=chunks(np.ones(30)), batches_per_day=1,
     )  # fmt: skip
-    assert limits.limit(PAIR, COLUMN, BATCH).critical == 0.3
-    assert limits.limit(("age", "wasserstein"), COLUMN, BATCH).critical == 0.2
+    assert limits.limit(PAIR, SIZES).critical[0] == 0.3
+    assert limits.limit(("age", "wasserstein"), SIZES).critical[0] == 0.2
 
 
 def test_a_method_without_band_or_without_p_value_is_a_fault_of_the_policy() -> None:
@@ -57,7 +56,7 @@ def test_a_method_without_band_or_without_p_value_is_a_fault_of_the_policy() -> 
             profile=Profile({}),
             basis=chunks(np.ones(30)),
             batches_per_day=1,
-        ).limit(PAIR, COLUMN, BATCH)
+        ).limit(PAIR, SIZES)
 
     with pytest.raises(ConfigError, match="no band for method 'psi'"):
         limits(wasserstein=Band(warning=1, critical=2))
@@ -72,15 +71,15 @@ def test_the_reference_spread_is_mean_plus_standard_deviations_of_its_chunks() -
         policy({"kind": "reference_spread", "standard_deviations": 3.0}),
         profile=Profile({}), basis=chunks(statistics * weight), batches_per_day=1,
     )  # fmt: skip
-    assert limits.limit(PAIR, COLUMN, BATCH).critical == pytest.approx(0.02 + 3 * np.std(statistics))
+    assert limits.limit(PAIR, SIZES).critical[0] == pytest.approx(0.02 + 3 * np.std(statistics))
 
 
-def calibrated(amounts: np.ndarray, *, days: float = 365, per_day: int = 1, rows: int = 100) -> Limit:
+def calibrated(amounts: np.ndarray, *, days: float = 365, per_day: int = 1, rows: int = 100) -> float:
     limits = limits_of(
         policy({"kind": "calibrated", "days_per_false_alarm": days}),
         profile=Profile({"age": COLUMN}), basis=chunks(amounts, rows=rows), batches_per_day=per_day,
     )  # fmt: skip
-    return limits.limit(PAIR, COLUMN, BATCH)
+    return float(limits.limit(PAIR, SIZES).critical[0])
 
 
 def test_a_smaller_budget_of_false_alarms_gives_higher_limits() -> None:
@@ -88,27 +87,37 @@ def test_a_smaller_budget_of_false_alarms_gives_higher_limits() -> None:
     yearly, monthly, hourly = (
         calibrated(amounts), calibrated(amounts, days=30), calibrated(amounts, per_day=24)
     )  # fmt: skip
-    assert monthly.critical < yearly.critical < hourly.critical  # type: ignore[operator]
-    assert yearly.warning < yearly.critical  # type: ignore[operator]
+    assert monthly < yearly < hourly
 
 
 def test_days_that_differ_raise_the_limit() -> None:
     amounts = np.random.default_rng(1).chisquare(9, size=40)
-    assert calibrated(3 * amounts).critical > 2 * calibrated(amounts).critical  # type: ignore[operator]
+    assert calibrated(3 * amounts) > 2 * calibrated(amounts)
 
 
 def test_a_batch_larger_than_the_chunks_is_judged_at_their_size() -> None:
     amounts = np.random.default_rng(1).chisquare(9, size=40)
     at_own_size, at_half = calibrated(amounts), calibrated(amounts, rows=50)
-    assert at_half.critical == pytest.approx(at_own_size.critical * (1 / 4_000 + 1 / 50) / (1 / 4_000 + 1 / 100))
+    assert at_half == pytest.approx(at_own_size * (1 / 4_000 + 1 / 50) / (1 / 4_000 + 1 / 100))
 
 
 def test_without_enough_chunks_it_cannot_tell_and_says_why() -> None:
-    limit = calibrated(np.ones(5))
-    assert limit.band(Measure(9.0, None, 1.0)) == "cannot_tell"
+    limit = limits_of(
+        policy({"kind": "calibrated"}), profile=Profile({"age": COLUMN}), basis=chunks(np.ones(5)), batches_per_day=1
+    ).limit(PAIR, SIZES)
+    assert [BANDS[place] for place in limit.bands(np.array([9.0]))] == ["cannot_tell"]
     assert limit.note == "too few parts of the reference hold values of this column to learn what chance does"
-    assert too_few_rows(19) == "the batch has 19 rows; at least 20 are needed"
-    assert too_few_rows(20) is None
+
+
+def test_the_chance_of_a_value_at_its_limit_is_the_budgeted_rate() -> None:
+    amounts = np.random.default_rng(1).chisquare(9, size=40)
+    limits = limits_of(
+        policy({"kind": "calibrated", "days_per_false_alarm": 365}),
+        profile=Profile({"age": COLUMN}), basis=chunks(amounts), batches_per_day=1,
+    )  # fmt: skip
+    critical = limits.limit(PAIR, SIZES).critical
+    assert limits.chance(PAIR, critical, SIZES)[0] == pytest.approx(RATE, rel=0.02)
+    assert limits.chance(PAIR, 0.5 * critical, SIZES)[0] > 0.1
 
 
 def test_the_prediction_factor_approaches_the_gumbel_quantile() -> None:
@@ -140,14 +149,13 @@ def test_chunks_where_a_column_is_empty_are_left_out() -> None:
 
 
 def test_where_the_references_own_days_have_nothing_in_common_it_cannot_tell_and_says_why() -> None:
-    batch = ColumnProfile(kind="numeric", rows=100, missing=0, values=np.linspace(5, 6, 100))
     wild = limits_of(
         policy({"kind": "calibrated", "days_per_false_alarm": 365}),
         profile=Profile({"age": COLUMN}),
         basis=chunks(np.linspace(100, 1_500, 40)),
         batches_per_day=1,
     )
-    limit = wild.limit(PAIR, COLUMN, batch)
-    assert limit.band(METHODS["psi"].measure(COLUMN, batch)) == "cannot_tell"
+    limit = wild.limit(PAIR, SIZES)
+    assert [BANDS[place] for place in limit.bands(np.array([13.0]))] == ["cannot_tell"]
     assert limit.note is not None
     assert "differ so much" in limit.note

@@ -1,48 +1,102 @@
-"""Methods on counts per bin of the reference: PSI, chi-squared, Jensen–Shannon.
+"""Methods on counts per bin of the reference: PSI, chi-squared and the distances between two distributions.
 
 They serve both kinds of columns: a numeric one is cut at the reference's quantiles, a categorical one has a bin per
-category. Missing, infinite and unseen values are bins of their own, so that their drift is drift too.
+category. Missing, infinite and unseen values are bins of their own, so that their drift is drift too. The variants
+named ``…_evidently`` bin and fill as Evidently 0.7 does, for those who must reproduce its figures.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from typing import Literal
 
 import numpy as np
-from scipy import special
 
-from driftbook.drift.contract import Measure
-from driftbook.drift.null_laws import ChiSquare, NullLaw
-from driftbook.drift.profile import ColumnProfile, Floats, Integers, Kind
-from driftbook.errors import DriftError
+from driftbook.drift.batches import Pairing
+from driftbook.drift.contract import Method, Scale
+from driftbook.drift.equal_width import evidently_shares
+from driftbook.drift.null_laws import ChiSquare, LargestShare, NullLaw
+from driftbook.drift.profile import ColumnProfile, Floats, Integers
+
+Binning = Literal["reference", "evidently"]
 
 
-class _Binned(ABC):
-    """Methods on counts per bin of the reference: both kinds of columns, missing and unseen being bins too."""
+class Binned(Method):
+    """Methods on counts per bin.
 
-    kinds: tuple[Kind, ...] = ("numeric", "categorical")
-    has_p_value = False
+    Parameters
+    ----------
+    binning
+        ``reference``: at its quantiles; ``evidently``: equal widths over both samples (Sturges 1926), finite values
+        only.
+    """
 
-    def sizes(self, reference: ColumnProfile, current: ColumnProfile) -> tuple[int, int]:
-        return reference.rows, current.rows
+    least = 0.0  # rows that an empty bin counts as, where a logarithm needs it
 
-    def measure(self, reference: ColumnProfile, current: ColumnProfile) -> Measure:
-        return self.compare(reference.own_counts, reference.counts(current))
+    def __init__(self, *, binning: Binning = "reference") -> None:
+        self.binning = binning
+        self.calibrates = binning == "reference"
 
-    def left_out(self, reference: ColumnProfile, part: ColumnProfile) -> float:
-        counts = reference.counts(part)
-        return self.compare(reference.own_counts - counts, counts).statistic
+    def statistics(self, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        if self.binning == "evidently":
+            shares = (evidently_shares(pair, number, fill=self.least > 0) for number in range(len(pair.batches)))
+            return np.array([np.nan if each is None else self.distance(*each)[0] for each in shares])
+        return self._compared(pair.reference.own_counts[None, :], pair.counts)
+
+    def null_amounts(self, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        own, counts = pair.reference.own_counts, pair.counts
+        scale = Scale(pair.reference.rows, pair.batches.rows)
+        rest = (scale.n - scale.m) * scale.m / scale.n
+        statistics = self._compared(own - counts, counts)
+        return self.scaled(np.where(scale.m < scale.n, statistics, np.nan), rest)
 
     def law(self, reference: ColumnProfile) -> NullLaw:
+        """See :class:`Method`."""
         return ChiSquare(degrees=max(int((reference.own_counts > 0).sum()) - 1, 1))
 
+    def amounts(self, statistics: Floats, scale: Scale) -> Floats:
+        """See :class:`Method`."""
+        return self.scaled(statistics, scale.weight())
+
+    def statistics_at(self, amounts: Floats, scale: Scale) -> Floats:
+        """See :class:`Method`."""
+        return self.unscaled(amounts, scale.weight())
+
+    def largest(self, scale: Scale) -> Floats:
+        """See :class:`Method`."""
+        return np.ones(scale.m.size)
+
+    def scores(self, statistics: Floats, pair: Pairing) -> Floats:
+        """A distance from 0 to 1 is its own score."""
+        return np.clip(statistics, 0.0, 1.0)
+
+    def _compared(self, before: Integers, after: Integers) -> Floats:
+        rows_before, rows_after = before.sum(axis=1), after.sum(axis=1)
+        held = (before > 0) | (after > 0)
+        least = np.where(held, self.least, 0.0)
+        found = self.distance(
+            np.maximum(before, least) / np.maximum(rows_before, 1)[:, None],
+            np.maximum(after, least) / np.maximum(rows_after, 1)[:, None],
+        )
+        return np.where((rows_before > 0) & (rows_after > 0), found, np.nan)
+
     @abstractmethod
-    def compare(self, reference: Integers, current: Integers) -> Measure:
-        """Compare counts per bin."""
+    def distance(self, before: Floats, after: Floats) -> Floats:
+        """Distance of shares per bin, shape (k, bins); bins that nobody holds are 0 on both sides."""
+
+    @abstractmethod
+    def scaled(self, statistics: Floats, weight: Floats) -> Floats:
+        """Amounts of statistics."""
+
+    @abstractmethod
+    def unscaled(self, amounts: Floats, weight: Floats) -> Floats:
+        """Statistics of amounts."""
 
 
-class PopulationStability(_Binned):
+class PopulationStability(Binned):
     """Population stability index: ``Σ (current - reference) ln(current / reference)`` over bins, 0 to infinity.
 
     A bin empty on one side counts as half a row there, so that the index stays finite and small samples are not
@@ -51,27 +105,118 @@ class PopulationStability(_Binned):
     (Yurdakul 2018): 0.1 and more by chance alone in small batches. Drift score ``1 - exp(-psi)``.
     """
 
-    def largest(self, n: int, m: int) -> float:
+    least = 0.5
+
+    def largest(self, scale: Scale) -> Floats:
         """Nothing in common: each side holds all where the other counts as half a row."""
-        return math.log(2 * n) + math.log(2 * m)
+        if self.binning == "evidently":
+            return np.full(scale.m.size, np.inf)
+        found: Floats = math.log(2 * max(scale.n, 1)) + np.log(2 * np.maximum(scale.m, 1))
+        return found
 
-    def compare(self, reference: Integers, current: Integers) -> Measure:
-        """Compare counts per bin."""
-        held = (reference > 0) | (current > 0)
-        before, after = _shares(reference, least=0.5)[held], _shares(current, least=0.5)[held]
-        index = float(((after - before) * np.log(after / before)).sum())
-        return Measure(index, None, -math.expm1(-index))
+    def distance(self, before: Floats, after: Floats) -> Floats:
+        """See :class:`Binned`."""
+        return _products(after - before, _log_ratio(after, before))
 
-    def amount(self, statistic: float, *, weight: float) -> float:
-        """On the scale of the law."""
-        return statistic * weight
+    def scores(self, statistics: Floats, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        return -np.expm1(-statistics)
 
-    def statistic_at(self, amount: float, *, weight: float) -> float:
-        """Back from the scale of the law."""
-        return amount / weight
+    def scaled(self, statistics: Floats, weight: Floats) -> Floats:
+        """See :class:`Binned`."""
+        return statistics * weight
+
+    def unscaled(self, amounts: Floats, weight: Floats) -> Floats:
+        """See :class:`Binned`."""
+        return amounts / weight
 
 
-class ChiSquared(_Binned):
+class KullbackLeibler(PopulationStability):
+    """Kullback–Leibler divergence of the current from the reference: ``Σ reference ln(reference / current)``, in nats.
+
+    What the reference's code loses in coding the batch; not symmetric. Empty bins as of PSI, drift score
+    ``1 - exp(-kl)``.
+    """
+
+    def largest(self, scale: Scale) -> Floats:
+        """All of the reference lies where the batch counts as half a row."""
+        if self.binning == "evidently":
+            return super().largest(scale)
+        found: Floats = np.log(2 * np.maximum(scale.m, 1)).astype(np.float64)
+        return found
+
+    def distance(self, before: Floats, after: Floats) -> Floats:
+        """See :class:`Binned`."""
+        return np.maximum(_products(before, _log_ratio(before, after)), 0.0)
+
+    def scaled(self, statistics: Floats, weight: Floats) -> Floats:
+        """See :class:`Binned`."""
+        return 2 * statistics * weight
+
+    def unscaled(self, amounts: Floats, weight: Floats) -> Floats:
+        """See :class:`Binned`."""
+        return amounts / (2 * weight)
+
+
+class JensenShannon(Binned):
+    """Jensen–Shannon distance over bins, base 2: 0 for the same shares, 1 for nothing in common.
+
+    Symmetric, bounded, a metric; statistic and drift score are the distance (not its square, the divergence). The
+    variant for Evidently has the natural logarithm as its base.
+    """
+
+    factor = 8 * math.log(2)
+
+    def distance(self, before: Floats, after: Floats) -> Floats:
+        """See :class:`Binned`."""
+        middle = (before + after) / 2
+        divergence = (_products(before, _log_ratio(before, middle)) + _products(after, _log_ratio(after, middle))) / 2
+        base = math.log(2) if self.binning == "reference" else 1.0
+        return np.sqrt(np.clip(divergence / base, 0.0, 1.0))
+
+    def scaled(self, statistics: Floats, weight: Floats) -> Floats:
+        """See :class:`Binned`."""
+        return self.factor * statistics * statistics * weight
+
+    def unscaled(self, amounts: Floats, weight: Floats) -> Floats:
+        """See :class:`Binned`."""
+        return np.sqrt(amounts / (self.factor * weight))
+
+
+class Hellinger(JensenShannon):
+    """Hellinger distance over bins: the square root of ``1 - Σ sqrt(reference · current)``, from 0 to 1; a metric."""
+
+    factor = 8.0
+
+    def distance(self, before: Floats, after: Floats) -> Floats:
+        """See :class:`Binned`."""
+        alike = np.sqrt(before * after).sum(axis=1)
+        found: Floats = np.sqrt(np.clip(1 - alike, 0.0, 1.0)) * (np.abs(before - after).max(axis=1, initial=0.0) > 0)
+        return found
+
+
+class LInfinity(Binned):
+    """Largest difference of the shares of any bin, from 0 to 1: "which category changed most, and by how much"."""
+
+    def distance(self, before: Floats, after: Floats) -> Floats:
+        """See :class:`Binned`."""
+        found: Floats = np.abs(before - after).max(axis=1, initial=0.0)
+        return found
+
+    def law(self, reference: ColumnProfile) -> NullLaw:
+        """See :class:`Method`."""
+        return LargestShare(tuple((reference.own_counts / max(reference.rows, 1)).tolist()))
+
+    def scaled(self, statistics: Floats, weight: Floats) -> Floats:
+        """See :class:`Binned`."""
+        return statistics * statistics * weight
+
+    def unscaled(self, amounts: Floats, weight: Floats) -> Floats:
+        """See :class:`Binned`."""
+        return np.sqrt(amounts / weight)
+
+
+class ChiSquared(Binned):
     """Pearson's test of homogeneity over bins, without continuity correction; drift score is Cramér's V.
 
     As ``scipy.stats.chi2_contingency(correction=False)`` of the bins that either side holds.
@@ -79,70 +224,49 @@ class ChiSquared(_Binned):
 
     has_p_value = True
 
-    def largest(self, n: int, m: int) -> float:
+    def _compared(self, before: Integers, after: Integers) -> Floats:
+        rows_before, rows_after = (each.sum(axis=1, keepdims=True).astype(np.float64) for each in (before, after))
+        pooled = (before + after) / np.maximum(rows_before + rows_after, 1)
+        expected = np.where(pooled > 0, pooled, 1.0)
+        found = ((before - rows_before * pooled) ** 2 / expected).sum(axis=1) / np.maximum(rows_before[:, 0], 1)
+        found += ((after - rows_after * pooled) ** 2 / expected).sum(axis=1) / np.maximum(rows_after[:, 0], 1)
+        return np.where((rows_before[:, 0] > 0) & (rows_after[:, 0] > 0), found, np.nan)
+
+    def distance(self, before: Floats, after: Floats) -> Floats:
+        """Not a distance of shares; see :meth:`_compared`."""
+        raise NotImplementedError
+
+    def p_values(self, statistics: Floats, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        from scipy import special
+
+        degrees = ((pair.reference.own_counts[None, :] + pair.counts) > 0).sum(axis=1) - 1
+        tail = special.chdtrc(np.maximum(degrees, 1), statistics)
+        return np.where(degrees > 0, tail, np.where(np.isnan(statistics), np.nan, 1.0))
+
+    def scores(self, statistics: Floats, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        return np.sqrt(np.clip(statistics / np.maximum(pair.reference.rows + pair.batches.rows, 1), 0.0, 1.0))
+
+    def largest(self, scale: Scale) -> Floats:
         """Nothing in common."""
-        return float(n + m)
+        return (scale.n + scale.m).astype(np.float64)
 
-    def compare(self, reference: Integers, current: Integers) -> Measure:
-        """Compare counts per bin."""
-        table = np.array([reference, current], dtype=np.float64)
-        table = table[:, table.sum(axis=0) > 0]
-        total, degrees = table.sum(), table.shape[1] - 1
-        if not table.sum(axis=1).all():
-            raise DriftError("one side has no rows")
-        expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / total
-        statistic = float(((table - expected) ** 2 / expected).sum())
-        p_value = _chi_square_tail(statistic, degrees) if degrees else 1.0
-        return Measure(statistic, p_value, min(math.sqrt(statistic / total), 1.0))
+    def scaled(self, statistics: Floats, weight: Floats) -> Floats:
+        """It is an amount already."""
+        return statistics
 
-    def amount(self, statistic: float, *, weight: float) -> float:
-        """On the scale of the law."""
-        return statistic
-
-    def statistic_at(self, amount: float, *, weight: float) -> float:
-        """Back from the scale of the law."""
-        return amount
+    def unscaled(self, amounts: Floats, weight: Floats) -> Floats:
+        """It is an amount already."""
+        return amounts * np.ones_like(weight)
 
 
-class JensenShannon(_Binned):
-    """Jensen–Shannon distance over bins, base 2: 0 for the same shares, 1 for nothing in common.
-
-    Symmetric, bounded, a metric; statistic and drift score are the distance (not its square, the divergence).
-    """
-
-    def largest(self, n: int, m: int) -> float:
-        """Nothing in common."""
-        return 1.0
-
-    def compare(self, reference: Integers, current: Integers) -> Measure:
-        """Compare counts per bin."""
-        before, after = _shares(reference, least=0.0), _shares(current, least=0.0)
-        middle = (before + after) / 2
-        divergence = (_information(before, middle) + _information(after, middle)) / 2
-        distance = math.sqrt(min(max(divergence, 0.0), 1.0))
-        return Measure(distance, None, distance)
-
-    def amount(self, statistic: float, *, weight: float) -> float:
-        """On the scale of the law."""
-        return 8 * math.log(2) * statistic * statistic * weight
-
-    def statistic_at(self, amount: float, *, weight: float) -> float:
-        """Back from the scale of the law."""
-        return math.sqrt(amount / (8 * math.log(2) * weight))
+def _log_ratio(first: Floats, second: Floats) -> Floats:
+    """Logarithm of the ratio where both hold something, else 0."""
+    both = (first > 0) & (second > 0)
+    return np.log(np.where(both, first, 1.0)) - np.log(np.where(both, second, 1.0))
 
 
-def _shares(counts: Integers, *, least: float) -> Floats:
-    total = counts.sum()
-    if total == 0:
-        raise DriftError("one side has no rows")
-    shares: Floats = np.maximum(counts, least) / total
-    return shares
-
-
-def _information(shares: Floats, against: Floats) -> float:
-    held = shares > 0
-    return float((shares[held] * np.log2(shares[held] / against[held])).sum())
-
-
-def _chi_square_tail(statistic: float, degrees: int) -> float:
-    return float(special.chdtrc(degrees, statistic))
+def _products(first: Floats, second: Floats) -> Floats:
+    found: Floats = (first * second).sum(axis=1)
+    return found

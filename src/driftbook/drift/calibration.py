@@ -14,17 +14,17 @@ estimated from a few dozen chunks, so that the budget holds on average.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
+from driftbook.drift.batches import Batches, Pairing
 from driftbook.drift.methods import METHODS
 from driftbook.drift.null_laws import NullLaw
 from driftbook.drift.profile import ColumnProfile, Floats
-from driftbook.errors import DriftError
 
 Pair = tuple[str, str]  # column, method
 
@@ -75,29 +75,30 @@ class Calibration:
         factor = prediction_factor(self.chunks, rate * USED_SHARE, seed)
         return max(self.location + factor * max(self.scale, SMALLEST_SCALE), -math.log(rate))
 
+    def chance(self, surprises: Floats, *, seed: int = 1) -> Floats:
+        """The other way round: how probable so large a surprise is anywhere in a batch without drift.
+
+        Counted as the limits are, so that a row beyond its limit has a chance below the budgeted rate.
+        """
+        factors = (surprises - self.location) / max(self.scale, SMALLEST_SCALE)
+        by_law = np.minimum(exceedance(self.chunks, factors, seed) / USED_SHARE, 1.0)
+        return np.minimum(np.maximum(by_law, np.exp(-surprises)), 1.0)
+
     def amounts(self, rate: float) -> dict[Pair, float]:
         """The amount each column and method may reach at this rate of false alarms per batch."""
         limit = self.limit(rate) if self.dispersion else math.inf
         return {pair: each * self.laws[pair].amount_at(limit) for pair, each in self.dispersion.items()}
 
 
-def null_amounts(reference: ColumnProfile, parts: Sequence[ColumnProfile]) -> dict[str, Floats]:
+def null_amounts(reference: ColumnProfile, parts: Batches) -> dict[str, Floats]:
     """Amounts of parts of a column against the rest of it, by method; NaN where a method cannot tell."""
-    result: dict[str, Floats] = {}
-    for name, method in METHODS.items():
-        if reference.kind not in method.kinds:
-            continue
-        amounts = np.full(len(parts), np.nan)
-        for place, part in enumerate(parts):
-            n, m = method.sizes(reference, part)
-            if m and n > m:
-                try:
-                    statistic = method.left_out(reference, part)
-                except DriftError:
-                    continue
-                amounts[place] = method.amount(statistic, weight=(n - m) * m / n)
-        result[name] = amounts
-    return result
+    pair = Pairing(reference, parts)
+    with np.errstate(all="ignore"):
+        return {
+            name: method.null_amounts(pair)
+            for name, method in METHODS.items()
+            if method.calibrates and reference.kind in method.kinds
+        }
 
 
 def calibrate(
@@ -143,14 +144,41 @@ def prediction_factor(chunks: int, rate: float, seed: int) -> float:
     >>> round(prediction_factor(40, 1 / 365, 1), 1), round(prediction_factor(100, 1 / 365, 1), 1)
     (6.3, 6.1)
     """
-    random = np.random.default_rng(seed)
-    location, scale = _gumbel(random.gumbel(size=(REPLICATES, chunks)))
     low, high = 0.0, 200.0
     for _ in range(60):
         factor = (low + high) / 2
-        exceeded = float(-np.expm1(-np.exp(-(location + factor * scale))).mean())
-        low, high = (factor, high) if exceeded > rate else (low, factor)
+        low, high = (factor, high) if _exceeded(chunks, factor, seed) > rate else (low, factor)
     return high
+
+
+def exceedance(chunks: int, factors: Floats, seed: int) -> Floats:
+    """The inverse of :func:`prediction_factor`, between its values on a grid.
+
+    Examples
+    --------
+    >>> round(1 / float(exceedance(40, np.array([prediction_factor(40, 1 / 365, 1)]), 1)[0]))
+    365
+    """
+    places, logs = _exceedance_curve(chunks, seed)
+    held: Floats = np.exp(np.interp(np.nan_to_num(factors, nan=-9.0, posinf=1e9, neginf=-9.0), places, logs))
+    return held
+
+
+@lru_cache(maxsize=64)
+def _exceedance_curve(chunks: int, seed: int) -> tuple[Floats, Floats]:
+    places = np.concatenate([np.linspace(-5, 30, 141), np.geomspace(31, 1e4, 60)])
+    return places, np.log([max(_exceeded(chunks, float(place), seed), 1e-300) for place in places])
+
+
+def _exceeded(chunks: int, factor: float, seed: int) -> float:
+    location, scale = _replicates(chunks, seed)
+    return float(-np.expm1(-np.exp(-(location + factor * scale))).mean())
+
+
+@lru_cache(maxsize=64)
+def _replicates(chunks: int, seed: int) -> tuple[Floats, Floats]:
+    """Location and scale as estimated from samples of a Gumbel law of location 0 and scale 1."""
+    return _gumbel(np.random.default_rng(seed).gumbel(size=(REPLICATES, max(chunks, 2))))
 
 
 def _gumbel(maxima: Floats) -> tuple[Floats, Floats]:

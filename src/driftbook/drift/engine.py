@@ -1,47 +1,35 @@
 """Reference × batches × columns × methods → one long table, and one verdict per batch.
 
-Columns are taken one after another: split by batch, profiled, measured by each method the policy names, and held
-against the limit. A column that cannot be judged (missing, empty, of the wrong type, too few rows) gets a row that
-says so; it never stops the others. Nothing here raises because of what a batch holds.
+Columns are taken one after another, in parallel threads: split by batch, sorted, measured by each method the policy
+names, and held against the limit. A column that cannot be judged (missing, empty, of the wrong type, too few rows)
+gets a row that says so; it never stops the others. Nothing here raises because of what a batch holds.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from driftbook.config import Policy
-from driftbook.config.policy import DriftPolicy
+from driftbook.config.policy import ConstantThreshold, DriftPolicy
+from driftbook.drift.batches import stack_batches
 from driftbook.drift.excess import excess
+from driftbook.drift.judging import DRIFT_SCHEMA, judge
+from driftbook.drift.measuring import FAULTS, Measured, join_blocks, measure_column, unmeasured
 from driftbook.drift.methods import method
-from driftbook.drift.profile import ColumnProfile, slice_profiles
+from driftbook.drift.profile import Integers
 from driftbook.drift.reference import Reference, build_reference
-from driftbook.drift.thresholds import Limit, Limits, limits_of, too_few_rows
+from driftbook.drift.thresholds import limits_of
 from driftbook.errors import ConfigError, DriftError
 
 __all__ = ["DRIFT_SCHEMA", "Reference", "analyse_drift", "batch_verdicts", "build_reference", "excess"]
 
-DRIFT_SCHEMA: dict[str, pl.DataType] = {
-    "batch_id": pl.String(),
-    "column": pl.String(),
-    "kind": pl.String(),
-    "role": pl.String(),
-    "method": pl.String(),
-    "rows": pl.Int64(),
-    "statistic": pl.Float64(),
-    "p_value": pl.Float64(),
-    "drift_score": pl.Float64(),
-    "threshold": pl.Float64(),
-    "on": pl.String(),
-    "band": pl.String(),
-    "drifted": pl.Boolean(),
-    "note": pl.String(),
-}
-FAULTS = (DriftError, ArithmeticError, ValueError, TypeError, pl.exceptions.PolarsError)
+ROWS_AT_ONCE = 2_000_000  # of a column; a year of hourly batches is measured in a few blocks
 
 
 def analyse_drift(reference: Reference, rows: pl.DataFrame, *, policy: Policy) -> pl.DataFrame:
@@ -59,8 +47,10 @@ def analyse_drift(reference: Reference, rows: pl.DataFrame, *, policy: Policy) -
     Returns
     -------
     Long table: one row per batch, column and method, in this order of ``batch_id`` and of the reference's columns.
-    ``threshold`` is on the scale that ``on`` names; ``band`` is ``stable``, ``moderate``, ``drifted`` or
-    ``cannot_tell`` with a ``note``.
+    ``threshold`` is on the scale that ``on`` names and comes from where ``origin`` says; ``effect_size`` is the
+    difference of means in standard deviations, or the largest change of a share; ``band`` is ``stable``,
+    ``moderate``, ``drifted`` or ``cannot_tell`` with a ``note``. ``chance`` (calibrated thresholds only) is the
+    probability that anything in a batch without drift is as surprising.
 
     Raises
     ------
@@ -70,7 +60,7 @@ def analyse_drift(reference: Reference, rows: pl.DataFrame, *, policy: Policy) -
         If it names one that cannot measure that kind of column.
     """
     drift = policy.drift
-    _check_methods(drift)
+    check_methods(drift)
     silent = frozenset(name for name, role in reference.roles.items() if role == "target")
     limits = limits_of(
         drift,
@@ -81,12 +71,12 @@ def analyse_drift(reference: Reference, rows: pl.DataFrame, *, policy: Policy) -
     )
     rows = rows.sort("batch_id", maintain_order=True)
     runs = rows["batch_id"].rle().struct.unnest()
-    stream = _Stream(rows, runs["value"].to_list(), [0, *np.cumsum(runs["len"].to_numpy()).tolist()])
-    analysis = _Analysis(reference, drift, limits)
-    with np.errstate(all="ignore"):
-        records = [record for name in reference.profile for record in analysis.column(name, stream)]
-    table = pl.DataFrame(records, schema=DRIFT_SCHEMA, orient="row")
-    return table.sort("batch_id", maintain_order=True)
+    offsets = np.concatenate([[0], np.cumsum(runs["len"].to_numpy())]).astype(np.int64)
+    stream = _Stream(rows, runs["value"].to_list(), offsets)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+        found = threads.map(lambda name: _measure(reference, drift, name, stream), reference.profile)
+        measured = [each for column in found for each in column]
+    return judge(measured, stream.batch_ids, limits=limits, prediction_limit=drift.prediction_limit)
 
 
 def batch_verdicts(table: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -128,78 +118,50 @@ def batch_verdicts(table: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     return joined.select(*order, "top_column", "top_excess")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Stream:
     """Rows in order of their batch; batch ``i`` is ``offsets[i]:offsets[i + 1]``."""
 
     rows: pl.DataFrame
     batch_ids: Sequence[str]
-    offsets: Sequence[int]
+    offsets: Integers
+
+    def blocks(self) -> Iterator[Integers]:
+        """Offsets of as many batches as are measured at once."""
+        first = 0
+        while first < len(self.batch_ids):
+            last = int(np.searchsorted(self.offsets, self.offsets[first] + ROWS_AT_ONCE, side="right")) - 1
+            last = min(max(last, first + 1), len(self.batch_ids))
+            yield self.offsets[first : last + 1]
+            first = last
 
 
-@dataclass(frozen=True)
-class _Analysis:
-    """All that is the same for every column."""
-
-    reference: Reference
-    drift: DriftPolicy
-    limits: Limits
-
-    def column(self, name: str, stream: _Stream) -> Iterator[tuple[Any, ...]]:
-        """Rows of the long table for one column, all batches."""
-        before = self.reference.profile[name]
-        methods = self.drift.numeric if before.kind == "numeric" else self.drift.categorical
-        try:
-            if name not in stream.rows.columns:
-                raise DriftError("the column is missing in the batch")
-            profiles = slice_profiles(stream.rows[name], stream.offsets, kind=before.kind)
-        except FAULTS as fault:
-            sizes = np.diff(stream.offsets).tolist()
-            for batch_id, rows in zip(stream.batch_ids, sizes, strict=True):
-                yield from (self._fault(batch_id, name, each, rows, str(fault)) for each in methods)
-            return
-        for batch_id, current in zip(stream.batch_ids, profiles, strict=True):
-            for each in methods:
-                yield self._measured(batch_id, name, each, current)
-
-    def _measured(self, batch_id: str, name: str, by: str, current: ColumnProfile) -> tuple[Any, ...]:
-        before, role = self.reference.profile[name], self.reference.roles[name]
-        if role != "feature":
-            before, current = _known(before), _known(current)
-            if not current.rows:
-                return self._fault(batch_id, name, by, 0, f"no {role} is known yet")
-        few = too_few_rows(current.rows)
-        if few:
-            return self._fault(batch_id, name, by, current.rows, few)
-        try:
-            measure = method(by).measure(before, current)
-            limit = self._limit(name, by, before, current)
-        except FAULTS as fault:
-            return self._fault(batch_id, name, by, current.rows, str(fault))
-        band = limit.band(measure)
-        values = (measure.statistic, measure.p_value, measure.drift_score, limit.critical, limit.on)
-        note = limit.note if band == "cannot_tell" else None
-        return (batch_id, name, before.kind, role, by, current.rows, *values, band, band == "drifted", note)
-
-    def _limit(self, name: str, by: str, before: ColumnProfile, current: ColumnProfile) -> Limit:
-        fixed = self.drift.prediction_limit
-        if fixed is not None and self.reference.roles[name] == "prediction":
-            return Limit(on="drift_score", warning=fixed, critical=fixed)
-        return self.limits.limit((name, by), before, current)
-
-    def _fault(self, batch_id: str, name: str, by: str, rows: int, note: str) -> tuple[Any, ...]:
-        kind, role = self.reference.profile[name].kind, self.reference.roles[name]
-        nothing = (None, None, None, None, "statistic")
-        return (batch_id, name, kind, role, by, rows, *nothing, "cannot_tell", False, note)
-
-
-def _known(column: ColumnProfile) -> ColumnProfile:
-    """Without its missing rows: a target or prediction that is not there yet is no value of its own."""
-    return replace(column, rows=column.rows - column.missing, missing=0)
-
-
-def _check_methods(drift: DriftPolicy) -> None:
+def check_methods(drift: DriftPolicy) -> None:
+    """That the policy's methods exist and can do what it asks of them; see :func:`analyse_drift`."""
+    constant = isinstance(drift.threshold, ConstantThreshold)
     for kind, names in (("numeric", drift.numeric), ("categorical", drift.categorical)):
         for name in names:
             if kind not in method(name).kinds:
                 raise ConfigError(f"method {name!r} cannot measure {kind} columns; see drift.{kind} of the policy")
+            if not (constant or method(name).calibrates):
+                raise ConfigError(
+                    f"method {name!r} reproduces another tool's figures and has constant limits only; "
+                    f"take {name.removesuffix('_evidently')!r}, or a threshold of kind constant"
+                )
+
+
+def _measure(reference: Reference, drift: DriftPolicy, name: str, stream: _Stream) -> list[Measured]:
+    """One column, all batches."""
+    before, role = reference.profile[name], reference.roles[name]
+    methods = drift.numeric if before.kind == "numeric" else drift.categorical
+    try:
+        if name not in stream.rows.columns:
+            raise DriftError("the column is missing in the batch")
+        blocks = []
+        for offsets in stream.blocks():
+            batches = stack_batches(stream.rows[name], offsets, kind=before.kind)
+            blocks.append(measure_column(name, reference=before, role=role, batches=batches, methods=methods))
+        return join_blocks(blocks)
+    except FAULTS as fault:
+        rows = np.diff(stream.offsets)
+        return unmeasured(name, kind=before.kind, role=role, rows=rows, methods=methods, note=str(fault))

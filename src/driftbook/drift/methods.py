@@ -6,39 +6,60 @@ To add a method: write the class to the contract of ``drift.contract``, here or 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
-from driftbook.drift.binned import ChiSquared, JensenShannon, PopulationStability
-from driftbook.drift.contract import Measure, Method
-from driftbook.drift.null_laws import ChiSquare, Kolmogorov, NullLaw, ks_p_value
-from driftbook.drift.profile import ColumnProfile, Kind
-from driftbook.drift.sorted_columns import ks_distance, wasserstein_distance
-from driftbook.errors import DriftError, UnknownNameError
+import numpy as np
+
+from driftbook.drift.batches import Pairing
+from driftbook.drift.binned import (
+    ChiSquared,
+    Hellinger,
+    JensenShannon,
+    KullbackLeibler,
+    LInfinity,
+    PopulationStability,
+)
+from driftbook.drift.contract import Method, Scale
+from driftbook.drift.null_laws import ChiSquare, CramerVonMises, Kolmogorov, NullLaw
+from driftbook.drift.p_values import ks_p_values
+from driftbook.drift.profile import ColumnProfile, Floats
+from driftbook.drift.shares import MissingShare, NewMinimumShare, OutOfRangeShare, UnseenShare, ZeroShare
+from driftbook.drift.sorted_columns import cramer_von_mises_distances, ks_distances, wasserstein_distances
+from driftbook.errors import UnknownNameError
 
 SMALLEST_SPREAD = 0.001  # Wasserstein divides by no less than this standard deviation
 
 
-class _FiniteValues:
+class _FiniteValues(Method):
     """Methods on sorted finite values: numeric columns only, and at least one value on each side."""
 
-    kinds: tuple[Kind, ...] = ("numeric",)
-    has_p_value = False
+    kinds = ("numeric",)
 
-    def sizes(self, reference: ColumnProfile, current: ColumnProfile) -> tuple[int, int]:
-        return reference.values.size, current.values.size
+    def scale(self, pair: Pairing) -> Scale:
+        """See :class:`Method`."""
+        return Scale(pair.reference.finite, pair.batches.finite)
 
-    def check(self, reference: ColumnProfile, current: ColumnProfile) -> None:
-        for name, column in (("reference", reference), ("batch", current)):
-            if not column.values.size:
-                raise DriftError(f"the {name} has no finite value")
+    def why(self, pair: Pairing, number: int) -> str:
+        """See :class:`Method`."""
+        for name, rows in (("reference", pair.reference.finite), ("batch", pair.batches.finite[number])):
+            if not rows:
+                return f"the {name} has no finite value"
+        return "the values are too large to add up"
 
-    def enlarged(self, reference: ColumnProfile, part: ColumnProfile, distance: float) -> float:
+    def null_amounts(self, pair: Pairing) -> Floats:
         """From part against whole to part against rest: the whole is a mixture that holds the part."""
-        n, m = self.sizes(reference, part)
-        if m >= n:
-            raise DriftError("the part is all of the reference, nothing is left to compare it with")
-        return distance * n / (n - m)
+        scale = self.scale(pair)
+        rest = np.maximum(scale.n - scale.m, 1)
+        statistics = np.where(scale.m < scale.n, self.statistics(pair), np.nan) * scale.n / rest
+        return statistics * statistics * (rest * scale.m / max(scale.n, 1))
+
+    def amounts(self, statistics: Floats, scale: Scale) -> Floats:
+        """See :class:`Method`."""
+        return statistics * statistics * scale.weight()
+
+    def statistics_at(self, amounts: Floats, scale: Scale) -> Floats:
+        """See :class:`Method`."""
+        return np.sqrt(amounts / scale.weight())
 
 
 class KolmogorovSmirnov(_FiniteValues):
@@ -49,32 +70,25 @@ class KolmogorovSmirnov(_FiniteValues):
 
     has_p_value = True
 
-    def largest(self, n: int, m: int) -> float:
-        """One distribution lies wholly above the other."""
-        return 1.0
+    def statistics(self, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        return ks_distances(pair)
 
-    def measure(self, reference: ColumnProfile, current: ColumnProfile) -> Measure:
-        """Compare two profiles."""
-        self.check(reference, current)
-        distance = ks_distance(reference.values, current.values)
-        return Measure(distance, ks_p_value(distance, reference.values, current.values), distance)
+    def scores(self, statistics: Floats, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        return statistics
 
-    def left_out(self, reference: ColumnProfile, part: ColumnProfile) -> float:
-        """Part against rest."""
-        self.check(reference, part)
-        return self.enlarged(reference, part, ks_distance(reference.values, part.values))
+    def p_values(self, statistics: Floats, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        return ks_p_values(statistics, pair)
 
     def law(self, reference: ColumnProfile) -> NullLaw:
-        """Law without drift."""
+        """See :class:`Method`."""
         return Kolmogorov()
 
-    def amount(self, statistic: float, *, weight: float) -> float:
-        """On the scale of the law."""
-        return statistic * statistic * weight
-
-    def statistic_at(self, amount: float, *, weight: float) -> float:
-        """Back from the scale of the law."""
-        return math.sqrt(amount / weight)
+    def largest(self, scale: Scale) -> Floats:
+        """One distribution lies wholly above the other."""
+        return np.ones(scale.m.size)
 
 
 class Wasserstein(_FiniteValues):
@@ -84,41 +98,119 @@ class Wasserstein(_FiniteValues):
     the spread counts as 0.001.
     """
 
-    def largest(self, n: int, m: int) -> float:
-        """Values may lie as far off as they like."""
-        return math.inf
+    def statistics(self, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        shifts = wasserstein_distances(pair) / max(pair.reference.std, SMALLEST_SPREAD)
+        return np.where(np.isfinite(shifts), shifts, np.nan)
 
-    def measure(self, reference: ColumnProfile, current: ColumnProfile) -> Measure:
-        """Compare two profiles."""
-        self.check(reference, current)
-        shift = wasserstein_distance(reference, current) / max(reference.std, SMALLEST_SPREAD)
-        if not math.isfinite(shift):
-            raise DriftError("the values are too large to add up")
-        return Measure(shift, None, -math.expm1(-shift))
-
-    def left_out(self, reference: ColumnProfile, part: ColumnProfile) -> float:
-        """Part against rest."""
-        return self.enlarged(reference, part, self.measure(reference, part).statistic)
+    def scores(self, statistics: Floats, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        return -np.expm1(-statistics)
 
     def law(self, reference: ColumnProfile) -> NullLaw:
-        """Law without drift."""
+        """See :class:`Method`."""
         return ChiSquare(degrees=1)  # a shift of the mean has this law; other columns exceed it, calibration sees it
 
-    def amount(self, statistic: float, *, weight: float) -> float:
-        """On the scale of the law."""
-        return statistic * statistic * weight
+    def largest(self, scale: Scale) -> Floats:
+        """Values may lie as far off as they like."""
+        return np.full(scale.m.size, np.inf)
 
-    def statistic_at(self, amount: float, *, weight: float) -> float:
-        """Back from the scale of the law."""
-        return math.sqrt(amount / weight)
+
+class RawWasserstein(Wasserstein):
+    """The same area in the column's own unit; the drift score is that of :class:`Wasserstein`."""
+
+    def statistics(self, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        return super().statistics(pair) * max(pair.reference.std, SMALLEST_SPREAD)
+
+    def scores(self, statistics: Floats, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        return super().scores(statistics / max(pair.reference.std, SMALLEST_SPREAD), pair)
+
+    def scale(self, pair: Pairing) -> Scale:
+        """See :class:`Method`."""
+        scale = super().scale(pair)
+        return Scale(scale.n, scale.m, share=max(pair.reference.std, SMALLEST_SPREAD))
+
+    def null_amounts(self, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        return super().null_amounts(pair) / max(pair.reference.std, SMALLEST_SPREAD) ** 2
+
+    def amounts(self, statistics: Floats, scale: Scale) -> Floats:
+        """See :class:`Method`."""
+        return super().amounts(statistics / scale.share, scale)
+
+    def statistics_at(self, amounts: Floats, scale: Scale) -> Floats:
+        """See :class:`Method`."""
+        return super().statistics_at(amounts, scale) * scale.share
+
+
+class CramerVonMisesTest(_FiniteValues):
+    """Cramér–von Mises: the squared difference of the distribution functions, averaged over all values.
+
+    Statistic ``T = n m / (n + m)`` times that average (Anderson 1962), p-value of its limiting law. It weighs the whole
+    distribution where Kolmogorov–Smirnov takes the worst point. Drift score: the root of the average, scaled to 1.
+    """
+
+    has_p_value = True
+
+    def statistics(self, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        return cramer_von_mises_distances(pair) * self.scale(pair).weight()
+
+    def scores(self, statistics: Floats, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        return np.sqrt(np.clip(3 * statistics / np.maximum(self.scale(pair).weight(), 1e-300), 0.0, 1.0))
+
+    def p_values(self, statistics: Floats, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        return np.exp(-CramerVonMises().surprise(statistics))
+
+    def null_amounts(self, pair: Pairing) -> Floats:
+        """Differences grow by ``n / (n - m)`` from the whole to the rest, their square twice so."""
+        scale = self.scale(pair)
+        rest = np.maximum(scale.n - scale.m, 1)
+        averages = np.where(scale.m < scale.n, cramer_von_mises_distances(pair), np.nan)
+        # pooled values of part and whole, instead of part and rest, hold the part twice; small for small parts
+        return averages * (scale.n / rest) ** 2 * rest * scale.m / max(scale.n, 1)
+
+    def law(self, reference: ColumnProfile) -> NullLaw:
+        """See :class:`Method`."""
+        return CramerVonMises()
+
+    def amounts(self, statistics: Floats, scale: Scale) -> Floats:
+        """It is an amount already."""
+        return statistics
+
+    def statistics_at(self, amounts: Floats, scale: Scale) -> Floats:
+        """It is an amount already."""
+        return amounts * np.ones(scale.m.size)
+
+    def largest(self, scale: Scale) -> Floats:
+        """One distribution lies wholly above the other."""
+        return scale.weight() / 3 + 1
 
 
 METHODS: Mapping[str, Method] = {
     "chi_squared": ChiSquared(),
+    "cramer_von_mises": CramerVonMisesTest(),
+    "hellinger": Hellinger(),
+    "hellinger_evidently": Hellinger(binning="evidently"),
     "jensen_shannon": JensenShannon(),
+    "jensen_shannon_evidently": JensenShannon(binning="evidently"),
     "kolmogorov_smirnov": KolmogorovSmirnov(),
+    "kullback_leibler": KullbackLeibler(),
+    "kullback_leibler_evidently": KullbackLeibler(binning="evidently"),
+    "l_infinity": LInfinity(),
+    "missing_share": MissingShare(),
+    "new_minimum_share": NewMinimumShare(),
+    "out_of_range_share": OutOfRangeShare(),
     "psi": PopulationStability(),
+    "psi_evidently": PopulationStability(binning="evidently"),
+    "unseen_share": UnseenShare(),
     "wasserstein": Wasserstein(),
+    "wasserstein_raw": RawWasserstein(),
+    "zero_share": ZeroShare(),
 }
 
 
@@ -141,8 +233,7 @@ def method(name: str) -> Method:
     >>> method("psy")
     Traceback (most recent call last):
     ...
-    driftbook.errors.UnknownNameError: no drift method 'psy'; did you mean 'psi'? Available: chi_squared, \
-jensen_shannon, kolmogorov_smirnov, psi, wasserstein
+    driftbook.errors.UnknownNameError: no drift method 'psy'; did you mean 'psi'?
     """
     if name not in METHODS:
         raise UnknownNameError("drift method", name, METHODS)

@@ -1,16 +1,17 @@
 """How large a statistic gets by chance alone, when nothing drifted.
 
 Every method's statistic, suitably scaled by the two sample sizes, has a law that no longer depends on them: the
-Kolmogorov law (KS) or a chi-square law (all binned methods). We call the scaled value an *amount* and minus the
-logarithm of its tail probability a *surprise*: 3 is one in 20, 11.5 one in 100,000. Surprises of different methods
-and columns are on one scale and have an exponential tail, which is what the calibration builds on.
+Kolmogorov law (KS), the Cramér–von Mises law, or a chi-square law (binned methods and shares). We call the scaled
+value an *amount* and minus the logarithm of its tail probability a *surprise*: 3 is one in 20, 11.5 one in 100,000.
+Surprises of different methods and columns are on one scale and have an exponential tail, which is what the
+calibration builds on.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -18,8 +19,6 @@ from scipy import special
 
 from driftbook.drift.profile import Floats
 
-EXACT_ROWS = 10_000  # up to here scipy's ks_2samp counts paths exactly
-FAST_TAIL_ROWS = 1_000  # from here on the fast sum below agrees with scipy to 5e-13
 LARGEST_SURPRISE = 600.0  # beyond, a tail probability leaves the range of float64
 
 
@@ -114,67 +113,104 @@ class ChiSquare:
         """See :class:`NullLaw`."""
         if surprise <= LARGEST_SURPRISE:
             return float(2 * special.gammainccinv(self.degrees / 2, math.exp(-surprise)))
-        low, high = 0.0, 4.0 * (surprise + self.degrees)
-        for _ in range(100):
-            middle = (low + high) / 2
-            if float(self.surprise(np.array([middle]))[0]) < surprise:
-                low = middle
-            else:
-                high = middle
-        return high
+        return _inverse(self, surprise, high=4.0 * (surprise + self.degrees))
 
 
-def ks_p_value(distance: float, first: Floats, second: Floats) -> float:
-    """P-value of the two-sample Kolmogorov–Smirnov test, as ``scipy.stats.ks_2samp`` gives it.
+@dataclass(frozen=True)
+class CramerVonMises:
+    """Law of the Cramér–von Mises statistic ``n m / (n + m)`` times the mean squared difference.
 
-    scipy sums as many terms as there are rows, up to a second for a large drifted column; the same sum by the
-    trapezoid rule takes a tenth of a millisecond.
+    Below :attr:`split` the series of Anderson & Darling (1952), above Smirnov's integral, both of the limiting law.
 
-    Parameters
-    ----------
-    distance
-        The two-sided statistic of the two samples.
-    first, second
-        The samples in ascending order.
+    Examples
+    --------
+    >>> law = CramerVonMises()
+    >>> np.exp(-law.surprise(np.array([0.46136, 0.74346, 1.16786]))).round(4)
+    array([0.05 , 0.01 , 0.001])
     """
-    from scipy import stats
 
-    n, m = first.size, second.size
-    if max(n, m) <= EXACT_ROWS:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # where paths are too many to count it falls back by itself
-            return float(stats.ks_2samp(first, second).pvalue)
-    rows = float(np.round(n * m / (n + m)))
-    scaled = rows * distance * distance
-    if rows >= FAST_TAIL_ROWS and 2.2 <= scaled < 369:
-        return min(_smirnov_tail(rows, distance), 1.0)
-    return float(np.clip(stats.kstwo.sf(distance, rows), 0.0, 1.0))
+    mean: float = 1 / 6
+    variance: float = 1 / 45
+    split: float = 0.5
+
+    def surprise(self, amount: Floats) -> Floats:
+        """See :class:`NullLaw`."""
+        amount = np.asarray(amount, dtype=np.float64)
+        near = np.clip(amount, 1e-3, self.split)[..., None]
+        order = np.arange(12)
+        weight = special.gamma(order + 0.5) / (special.gamma(0.5) * special.factorial(order))
+        inner = (4 * order + 1) ** 2 / (16 * near)
+        terms = weight * np.sqrt(4 * order + 1) * np.exp(-2 * inner) * special.kve(0.25, inner)
+        below = -np.log1p(-terms.sum(axis=-1) / (np.pi * np.sqrt(near[..., 0])))
+        return np.where(amount <= 1e-3, 0.0, np.where(amount <= self.split, below, self._far(amount)))
+
+    def _far(self, amount: Floats) -> Floats:
+        amount = np.maximum(amount, self.split)[..., None]
+        nodes, weights = np.polynomial.legendre.leggauss(64)
+        reach = np.minimum(5.0, 9.0 / np.sqrt(amount))
+        place = (nodes + 1) / 2 * reach
+        root = np.sqrt(np.pi**2 + place**2)
+        height = np.sqrt(-root / np.sin(root)) / root**2 * np.exp(-amount * place**2 / 2) * 2 * place
+        area = (height * weights).sum(axis=-1) * reach[..., 0] / 2
+        far: Floats = np.pi**2 * amount[..., 0] / 2 - np.log(area / np.pi)
+        return far
+
+    def amount_at(self, surprise: float) -> float:
+        """See :class:`NullLaw`."""
+        return _inverse(self, surprise, high=(surprise + 5.0) / 4)
 
 
-def _smirnov_tail(rows: float, distance: float, *, points: int = 400) -> float:
-    """Twice Smirnov's one-sided tail: ``d Σ_j C(n, j) (d + j/n)^(j-1) (1 - d - j/n)^(n-j)``.
+@dataclass(frozen=True)
+class LargestShare:
+    """Law of the largest difference of shares, squared: of each bin a normal one, no bin counted on another.
 
-    The terms are a smooth bell in ``j`` that vanishes at both ends, where the trapezoid rule converges
-    exponentially. Logarithms with Stirling's series avoid overflow and cancellation.
+    Examples
+    --------
+    >>> law = LargestShare(shares=(0.5, 0.5))
+    >>> round(float(np.exp(-law.surprise(np.array([0.98**2]))[0])), 2)
+    0.1
     """
-    coarse = np.linspace(1.0, rows * (1 - distance) - 1.0, points)
-    heights = _smirnov_terms(coarse, rows, distance)
-    inside = np.flatnonzero(heights > heights.max() - 45)
-    places = np.linspace(coarse[max(inside[0] - 1, 0)], coarse[min(inside[-1] + 1, points - 1)], points)
-    heights = _smirnov_terms(places, rows, distance)
-    terms = np.exp(heights - heights.max())
-    area = (terms.sum() - 0.5 * (terms[0] + terms[-1])) * (places[1] - places[0])
-    return float(2 * distance * area * np.exp(heights.max()))
+
+    shares: tuple[float, ...]
+
+    @cached_property
+    def _variances(self) -> Floats:
+        shares = np.array([share for share in self.shares if 0 < share < 1] or [0.5])
+        variances: Floats = shares * (1 - shares)
+        return variances
+
+    @cached_property
+    def mean(self) -> float:
+        """See :class:`NullLaw`."""
+        places, tail = self._tail
+        return float(np.trapezoid(tail, places))
+
+    @cached_property
+    def variance(self) -> float:
+        """See :class:`NullLaw`."""
+        places, tail = self._tail
+        return float(np.trapezoid(2 * places * tail, places)) - self.mean**2
+
+    @cached_property
+    def _tail(self) -> tuple[Floats, Floats]:
+        places = np.linspace(0.0, 60 * float(self._variances.max()), 4_000)
+        return places, np.exp(-self.surprise(places))
+
+    def surprise(self, amount: Floats) -> Floats:
+        """See :class:`NullLaw`."""
+        scaled = np.sqrt(np.asarray(amount, dtype=np.float64)[..., None] / self._variances)
+        found: Floats = np.maximum(-special.logsumexp(special.log_ndtr(-scaled) + math.log(2), axis=-1), 0.0)
+        return found
+
+    def amount_at(self, surprise: float) -> float:
+        """See :class:`NullLaw`."""
+        return _inverse(self, surprise, high=(surprise + 30.0))
 
 
-def _smirnov_terms(j: Floats, rows: float, distance: float) -> Floats:
-    rest, share = rows - j, j / rows
-    stirling = _stirling(np.asarray(rows, dtype=np.float64)) - _stirling(j) - _stirling(rest)
-    shift = j * np.log1p(distance / share) - np.log(distance + share) + rest * np.log1p(-distance / (1 - share))
-    terms: Floats = 0.5 * np.log(rows / (2 * np.pi * j * rest)) + stirling + shift
-    return terms
-
-
-def _stirling(x: Floats) -> Floats:
-    series: Floats = 1 / (12 * x) - 1 / (360 * x**3) + 1 / (1260 * x**5)
-    return series
+def _inverse(law: NullLaw, surprise: float, *, high: float) -> float:
+    """The amount of a surprise, by bisection below ``high``."""
+    low = 0.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if float(law.surprise(np.array([middle]))[0]) < surprise else (low, middle)
+    return high

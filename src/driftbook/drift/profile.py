@@ -4,36 +4,33 @@ Sorting a float64 column costs less than binning or sketching it, and from two s
 exact answer by binary search. So the profile is exact: the reference is sorted once and stored with the model, a
 batch is sorted once per column. Missing and infinite values are counted apart, as bins of their own.
 
-A file of profiles is one ``.npz`` without pickle; the same profile gives the same bytes.
+A column of few distinct values, and a compact profile of a stream, keep each value once with the rows up to it.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from driftbook.errors import DriftError
-from driftbook.storage import writing
 
 Kind = Literal["numeric", "categorical"]
+Side = Literal["left", "right"]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
 
 QUANTILE_BINS = 10
 FEW_VALUES = 20  # a numeric column with no more distinct values gets a bin for each
-FORMAT = 1
-EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time in the archive, so that bytes depend on the content alone
+ROWS_PER_VALUE = 500  # so many rows to a distinct value pay for keeping each value once
+MOST_VALUES = 512
+BLOCK = 32_768  # values summed at a time: they stay in the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +38,9 @@ class ColumnProfile:
     """One column: ``rows`` in all, of which ``missing`` (null or NaN) and ``infinite``.
 
     ``values`` are the finite numbers in ascending order (numeric), ``categories`` the count of each text in
-    ascending order (categorical); the other one is empty.
+    ascending order (categorical); the other one is empty. With ``upto``, ``values`` holds each number once and
+    ``upto`` the rows up to and including it. ``grid_error`` is the most by which its distribution function may be
+    off between two values: 0 of an exact profile.
     """
 
     kind: Kind
@@ -49,34 +48,76 @@ class ColumnProfile:
     missing: int
     infinite: int = 0
     values: Floats = field(default_factory=lambda: np.empty(0))
+    upto: Integers | None = None
     categories: Mapping[str, int] = field(default_factory=dict)
+    grid_error: float = 0.0
+
+    @property
+    def finite(self) -> int:
+        """Rows with a finite value."""
+        if self.upto is None:
+            return self.values.size
+        return int(self.upto[-1]) if self.upto.size else 0
+
+    @cached_property
+    def weights(self) -> Integers | None:
+        """Rows of each of ``values``; None where each stands for one."""
+        return None if self.upto is None else np.diff(self.upto, prepend=0)
+
+    def rank(self, points: Floats, *, side: Side = "right") -> Integers:
+        """Rows with a value up to each point (``right``), or below it (``left``).
+
+        Examples
+        --------
+        >>> column = column_profile(pl.Series([1.0, 2.0, 2.0]), kind="numeric")
+        >>> column.rank(np.array([2.0])).tolist(), column.rank(np.array([2.0]), side="left").tolist()
+        ([3], [1])
+        """
+        places = self.values.searchsorted(points, side=side)
+        if self.upto is None:
+            return places
+        ranks: Integers = np.concatenate([[0], self.upto])[places]
+        return ranks
 
     @cached_property
     def mean(self) -> float:
         """Mean of the finite values; NaN if there is none."""
-        return float(self.values.mean()) if self.values.size else float("nan")
+        if not self.finite:
+            return float("nan")
+        return float(self.values.mean() if self.weights is None else self.values @ self.weights / self.finite)
 
     @cached_property
     def std(self) -> float:
         """Standard deviation of the finite values (ddof 0); NaN if there is none."""
-        return float(self.values.std()) if self.values.size else float("nan")
+        if not self.finite:
+            return float("nan")
+        total = 0.0
+        for first in range(0, self.values.size, BLOCK):
+            centred = self.values[first : first + BLOCK] - self.mean
+            weights = None if self.weights is None else self.weights[first : first + BLOCK]
+            total += float(centred @ centred if weights is None else (centred * centred) @ weights)
+        return float(np.sqrt(total / self.finite))
 
     @cached_property
     def centred_sums(self) -> Floats:
         """Running sums of the values less their mean, from 0: integrals of the quantile function."""
-        return np.concatenate([[0.0], np.cumsum(self.values - self.mean)]) if self.values.size else np.zeros(1)
+        if not self.finite:
+            return np.zeros(1)
+        centred = self.values - self.mean
+        return np.concatenate([[0.0], np.cumsum(centred if self.weights is None else centred * self.weights)])
 
     @cached_property
     def edges(self) -> Floats:
         """Upper edges of the bins: every distinct value if few, else the inner quantiles."""
-        values = self.values
-        if not values.size:
-            return values
-        distinct = _few_distinct(values)
-        if distinct is not None:
+        if not self.finite:
+            return self.values
+        distinct = self.values if self.upto is not None else few_distinct(self.values, most=FEW_VALUES)
+        if distinct is not None and distinct.size <= FEW_VALUES:
             return distinct
-        places = (np.arange(1, QUANTILE_BINS) * values.size) // QUANTILE_BINS
-        return np.unique(values[places])
+        places = (np.arange(1, QUANTILE_BINS) * self.finite) // QUANTILE_BINS
+        if self.upto is not None:
+            places = self.upto.searchsorted(places, side="right")
+        return np.unique(self.values[places])
 
     @cached_property
     def own_counts(self) -> Integers:
@@ -96,8 +137,7 @@ class ColumnProfile:
         [1, 0, 1, 0]
         """
         if self.kind == "numeric":
-            upto = other.values.searchsorted(self.edges, side="right")
-            inside = np.diff(upto, prepend=0, append=other.values.size)
+            inside = np.diff(other.rank(self.edges), prepend=0, append=other.finite)
             return np.append(inside, [other.infinite, other.missing]).astype(np.int64)
         seen = [other.categories.get(label, 0) for label in self.categories]
         unseen = other.rows - other.missing - sum(seen)
@@ -118,43 +158,6 @@ class Profile(Mapping[str, ColumnProfile]):
 
     def __len__(self) -> int:
         return len(self.columns)
-
-    def save(self, path: Path) -> Path:
-        """Write all columns to one ``.npz`` file, atomically and without pickle."""
-        arrays: dict[str, NDArray[np.generic]] = {}
-        about: list[dict[str, Any]] = []
-        for position, (name, column) in enumerate(self.columns.items()):
-            counts = {"rows": column.rows, "missing": column.missing, "infinite": column.infinite}
-            about.append({"name": name, "kind": column.kind, **counts, "categories": list(column.categories.items())})
-            if column.kind == "numeric":
-                arrays.update(_packed(position, column.values))
-        header = json.dumps({"format": FORMAT, "columns": about}, ensure_ascii=False).encode()
-        arrays["about"] = np.frombuffer(header, dtype=np.uint8)
-        with writing(path) as beside:
-            _write_archive(beside, arrays)
-        return path
-
-    @classmethod
-    def load(cls, path: Path) -> Profile:
-        """Read what :meth:`save` wrote.
-
-        Raises
-        ------
-        DriftError
-            If the file is missing, broken or of another format.
-        """
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                about = json.loads(archive["about"].tobytes())
-                if about["format"] != FORMAT:
-                    raise DriftError(f"{path.name}: expected profile format {FORMAT}, found {about['format']}")
-                columns = {each["name"]: _unpacked(place, each, archive) for place, each in enumerate(about["columns"])}
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise DriftError(
-                f"expected column profiles in {path.name}, found none that can be read ({type(error).__name__}); "
-                "train the model again, or restore the file"
-            ) from error
-        return cls(columns)
 
 
 def profile(frame: pl.DataFrame, kinds: Mapping[str, Kind]) -> Profile:
@@ -187,25 +190,32 @@ def profile(frame: pl.DataFrame, kinds: Mapping[str, Kind]) -> Profile:
 
 def column_profile(series: pl.Series, *, kind: Kind) -> ColumnProfile:
     """Profile one column; see :func:`profile`."""
-    return slice_profiles(series, [0, series.len()], kind=kind)[0]
+    if kind == "categorical":
+        counts = as_text(series).value_counts()
+        labels, rows = counts.to_series(0), counts.to_series(1)
+        found = {label: number for label, number in zip(labels, rows, strict=True) if label is not None}
+        missing = series.len() - sum(found.values())
+        return ColumnProfile(kind, series.len(), missing, categories=dict(sorted(found.items())))
+    numbers = as_numbers(series)
+    finite = finite_values(numbers)
+    missing = int(np.isnan(numbers).sum()) if finite.size < numbers.size else 0
+    infinite = numbers.size - finite.size - missing
+    values = np.sort(finite)
+    distinct = few_distinct(values, most=min(values.size // ROWS_PER_VALUE, MOST_VALUES))
+    if distinct is None:
+        return ColumnProfile(kind, numbers.size, missing, infinite, values)
+    upto = values.searchsorted(distinct, side="right")
+    return ColumnProfile(kind, numbers.size, missing, infinite, distinct, upto)
 
 
-def slice_profiles(series: pl.Series, offsets: Sequence[int], *, kind: Kind) -> list[ColumnProfile]:
-    """Profile each slice ``offsets[i]:offsets[i + 1]`` of a column: the batches of a stream, or chunks.
+def as_numbers(series: pl.Series) -> Floats:
+    """The column as float64, null as NaN; what is no number is missing.
 
-    Examples
-    --------
-    >>> [each.values.tolist() for each in slice_profiles(pl.Series([2, 1, 3]), [0, 2, 3], kind="numeric")]
-    [[1.0, 2.0], [3.0]]
+    Raises
+    ------
+    DriftError
+        If the type holds no numbers (lists, structures, binary).
     """
-    bounds = list(pairwise(offsets))
-    if kind == "numeric":
-        numbers = _as_numbers(series)
-        return [_numeric(numbers[first:last]) for first, last in bounds]
-    return _categorical(_as_text(series), bounds)
-
-
-def _as_numbers(series: pl.Series) -> Floats:
     dtype = series.dtype
     try:
         if isinstance(dtype, pl.Categorical | pl.Enum):
@@ -213,79 +223,42 @@ def _as_numbers(series: pl.Series) -> Floats:
         if dtype.is_temporal():
             series = series.to_physical()
         return series.cast(pl.Float64, strict=False).to_numpy()
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
         raise DriftError(f"column {series.name!r}: expected numbers, found {dtype}") from error
 
 
-def _as_text(series: pl.Series) -> pl.Series:
+def as_text(series: pl.Series) -> pl.Series:
+    """The column as text; whole numbers look alike whatever type holds them.
+
+    Raises
+    ------
+    DriftError
+        If the type has no text of its own (lists, structures).
+    """
     try:
+        if series.dtype.is_float():
+            whole = series.cast(pl.Int64, strict=False)
+            if whole.null_count() == series.null_count() and (whole == series).all():
+                series = whole
         return series.cast(pl.String)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
         raise DriftError(f"column {series.name!r}: expected categories, found {series.dtype}") from error
 
 
-def _numeric(numbers: Floats) -> ColumnProfile:
-    finite = numbers[np.isfinite(numbers)]
-    missing = int(np.isnan(numbers).sum()) if finite.size < numbers.size else 0
-    infinite = numbers.size - finite.size - missing
-    finite = np.sort(finite) + 0.0  # -0.0 and 0.0 are one number: one sign, so that bytes are the same
-    return ColumnProfile(kind="numeric", rows=numbers.size, missing=missing, infinite=infinite, values=finite)
+def finite_values(numbers: Floats) -> Floats:
+    """Those that are finite; the array itself where all are."""
+    with np.errstate(all="ignore"):
+        total = numbers.sum()  # one pass of half a nanosecond a row tells whether any is not
+    return numbers if np.isfinite(total) else numbers[np.isfinite(numbers)]
 
 
-def _categorical(text: pl.Series, bounds: Sequence[tuple[int, int]]) -> list[ColumnProfile]:
-    if not bounds:
-        return []
-    lengths = [last - first for first, last in bounds]
-    part = np.repeat(np.arange(len(bounds)), lengths)
-    frame = pl.DataFrame({"part": part, "label": text.slice(bounds[0][0], sum(lengths))})
-    counts: list[dict[str, int]] = [{} for _ in bounds]
-    missing = [0] * len(bounds)
-    for place, label, rows in frame.group_by("part", "label").len().sort("part", "label").iter_rows():
-        if label is None:
-            missing[place] = rows
-        else:
-            counts[place][label] = rows
-    return [
-        ColumnProfile(kind="categorical", rows=length, missing=absent, categories=each)
-        for length, absent, each in zip(lengths, missing, counts, strict=True)
-    ]
-
-
-def _few_distinct(values: Floats) -> Floats | None:
-    """Distinct values of a sorted array, found by jumping from one to the next; None if more than a few."""
+def few_distinct(values: Floats, *, most: int) -> Floats | None:
+    """Distinct values of a sorted array, found by jumping from one to the next; None if more than ``most``."""
     distinct: list[float] = []
     place = 0
     while place < values.size:
-        if len(distinct) == FEW_VALUES:
+        if len(distinct) >= most:
             return None
-        distinct.append(float(values[place]))
+        distinct.append(float(values[place]) + 0.0)  # -0.0 and 0.0 are one number
         place = int(values.searchsorted(values[place], side="right"))
     return np.array(distinct)
-
-
-def _packed(position: int, values: Floats) -> dict[str, NDArray[np.generic]]:
-    """A sorted column as distinct values and counts where that is shorter."""
-    distinct, counts = np.unique(values, return_counts=True)
-    if distinct.size * 3 > values.size * 2:
-        return {f"values_{position}": values}
-    return {f"distinct_{position}": distinct, f"counts_{position}": counts.astype(np.uint32)}
-
-
-def _unpacked(position: int, about: Mapping[str, Any], archive: Mapping[str, NDArray[Any]]) -> ColumnProfile:
-    values = np.empty(0)
-    if f"values_{position}" in archive:
-        values = archive[f"values_{position}"]
-    elif f"distinct_{position}" in archive:
-        values = np.repeat(archive[f"distinct_{position}"], archive[f"counts_{position}"].astype(np.int64))
-    counts = {key: int(about[key]) for key in ("rows", "missing", "infinite")}
-    return ColumnProfile(kind=about["kind"], values=values, categories=dict(about["categories"]), **counts)
-
-
-def _write_archive(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, array in arrays.items():
-            stream = io.BytesIO()
-            np.lib.format.write_array(stream, array, allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, stream.getvalue(), compresslevel=1)

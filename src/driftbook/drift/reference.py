@@ -7,7 +7,7 @@ calibrated, not only those of today's policy, so that another policy can be trie
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from driftbook.config import UseCase
+from driftbook.drift.batches import stack_batches
 from driftbook.drift.calibration import (
     FEWEST_CHUNKS,
     FEWEST_ROWS,
@@ -23,31 +24,41 @@ from driftbook.drift.calibration import (
     Basis,
     null_amounts,
 )
-from driftbook.drift.profile import ColumnProfile, Floats, Integers, Kind, Profile, column_profile, slice_profiles
+from driftbook.drift.profile import ColumnProfile, Floats, Integers, Kind, Profile, column_profile
+from driftbook.drift.profile_file import load_profile, save_profile
 from driftbook.errors import DriftError
-from driftbook.storage import load_json, write_json
+from driftbook.storage import load_json, read_parquet, write_json, write_parquet
 
 Role = Literal["feature", "prediction", "target"]
 PREDICTION_COLUMNS: Mapping[str, Kind] = {"prediction_score": "numeric", "prediction": "categorical"}
 BATCHES_PER_DAY = {"day": 1, "hour": 24, None: 1}
-FORMAT = 1
+FORMAT = 2
+SAMPLE_ROWS = 5_000  # joint rows kept for methods that look at all columns together
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Profiles of all monitored columns, their roles, and the basis of calibrated thresholds."""
+    """Profiles of all monitored columns, their roles, and the basis of calibrated thresholds.
+
+    ``batch_rows`` are the rows of the reference's own batches, in order. ``sample`` holds some of its rows as they
+    were (at most 5,000, drawn by chance), for methods that look at all columns together.
+    """
 
     profile: Profile
     roles: Mapping[str, Role]
     basis: Basis
     batches_per_day: int
+    batch_rows: tuple[int, ...] = ()
+    sample: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def save(self, folder: Path) -> Path:
-        """Write ``reference.npz`` and ``reference.json`` into a folder."""
-        self.profile.save(folder / "reference.npz")
+        """Write ``reference.npz``, ``reference.json`` and ``reference_rows.parquet`` into a folder."""
+        save_profile(folder / "reference.npz", self.profile)
+        write_parquet(folder / "reference_rows.parquet", self.sample)
         amounts = [[column, method, values.tolist()] for (column, method), values in self.basis.amounts.items()]
         basis = {"origin": self.basis.origin, "chunk_rows": self.basis.chunk_rows, "note": self.basis.note}
         record = {"format": FORMAT, "roles": dict(self.roles), "batches_per_day": self.batches_per_day}
+        record["batch_rows"] = list(self.batch_rows)
         write_json(folder / "reference.json", {**record, "basis": {**basis, "amounts": amounts}})
         return folder
 
@@ -63,13 +74,20 @@ class Reference:
         record = load_json(folder / "reference.json")
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise DriftError(f"reference.json in {folder.name}: expected format {FORMAT}; train the model again")
-        profile = Profile.load(folder / "reference.npz")
+        profile = load_profile(folder / "reference.npz")
         basis = dict(record["basis"])
         amounts = {
             (column, method): np.array(values, dtype=np.float64) for column, method, values in basis.pop("amounts")
         }
         roles = {name: record["roles"][name] for name in profile}
-        return cls(profile, roles, Basis(amounts=amounts, **basis), record["batches_per_day"])
+        return cls(
+            profile,
+            roles,
+            Basis(amounts=amounts, **basis),
+            record["batches_per_day"],
+            tuple(record["batch_rows"]),
+            read_parquet(folder / "reference_rows.parquet"),
+        )
 
 
 def build_reference(rows: pl.DataFrame, *, case: UseCase, seed: int) -> Reference:
@@ -103,11 +121,13 @@ def build_reference(rows: pl.DataFrame, *, case: UseCase, seed: int) -> Referenc
     for name, kind in kinds.items():
         profiles[name] = column_profile(rows[name], kind=kind)
         if chunks.places.size:
-            parts = slice_profiles(rows[name].gather(chunks.places), chunks.offsets, kind=kind)
+            parts = stack_batches(rows[name].gather(chunks.places), np.asarray(chunks.offsets), kind=kind)
             by_method = null_amounts(profiles[name], parts)
             amounts.update(((name, method), _rounded(values)) for method, values in by_method.items())
     basis = Basis(chunks.origin, chunks.rows, amounts, chunks.note)
-    return Reference(Profile(profiles), roles, basis, BATCHES_PER_DAY[case.batch.period])
+    sample = rows.select("batch_id", *kinds).sample(min(SAMPLE_ROWS, rows.height), seed=seed)
+    sizes = tuple(rows["batch_id"].rle().struct.field("len").to_list())
+    return Reference(Profile(profiles), roles, basis, BATCHES_PER_DAY[case.batch.period], sizes, sample)
 
 
 @dataclass(frozen=True)

@@ -1,75 +1,192 @@
-"""Exact two-sample distances of two sorted columns, by binary search instead of a merge.
+"""Exact two-sample distances of sorted columns, by binary search instead of a merge.
 
 The Kolmogorov–Smirnov distance is attained at a point of either sample, so the points of the smaller one suffice:
-a batch of 2,400 against a reference of a million costs 2,400 searches. Where both are large, bounds on the cells of
-a coarse grid rule out nearly all points (branch and bound). Both give the digits of scipy.
+a batch of 2,400 against a reference of a million costs 2,400 searches, and many batches are searched in one call.
+Where both are large, bounds on the cells of a coarse grid rule out nearly all points (branch and bound). All give the
+digits of scipy.
 """
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
+from driftbook.drift.batches import Pairing
 from driftbook.drift.profile import ColumnProfile, Floats, Integers
 
 BOTH_LARGE = 30_000
 CELLS_AT_ONCE = 256
+ROUNDING = 1e-13  # an average below is what differences of running sums leave of nothing
+FEW_TO_MANY = 8  # up to this ratio of sizes, merging quantile grids costs less than searching
 
 
-def ks_distance(first: Floats, second: Floats) -> float:
-    """Largest difference of the two empirical distribution functions.
-
-    Parameters
-    ----------
-    first, second
-        Finite values in ascending order, at least one each.
+def ks_distances(pair: Pairing) -> Floats:
+    """Largest difference of the distribution functions of the reference and of each batch; NaN without values.
 
     Examples
     --------
-    >>> ks_distance(np.array([1.0, 2.0, 3.0, 4.0]), np.array([3.0, 4.0]))
-    0.5
+    >>> from driftbook.drift.batches import Batches
+    >>> import polars as pl
+    >>> from driftbook.drift.profile import column_profile
+    >>> before, after = (column_profile(pl.Series(each), kind="numeric") for each in ([1, 2, 3, 4], [3, 4]))
+    >>> ks_distances(Pairing(before, Batches.of([after]))).tolist()
+    [0.5]
     """
-    few, many = (first, second) if first.size <= second.size else (second, first)
-    if few.size > BOTH_LARGE:
-        return _ks_by_bounds(many, few)
-    at = few.searchsorted(few, side="right") / few.size - many.searchsorted(few, side="right") / many.size
-    below = many.searchsorted(few, side="left") / many.size - few.searchsorted(few, side="left") / few.size
-    return float(max(at.max(), below.max(), 0.0))
+    reference, batches = pair.reference, pair.batches
+    n, sizes = reference.finite, batches.finite
+    if not n:
+        return np.full(len(batches), np.nan)
+    if len(batches) and _is_large(pair):
+        each = (ks_distance(reference, batches.profile(number)) for number in range(len(batches)))
+        return np.array([distance if size else np.nan for distance, size in zip(each, sizes, strict=True)])
+    m = sizes[batches.owner]
+    # of tied points the last one gives the largest difference above, the first one below
+    above, below = pair.largest(batches.stop / m - pair.right / n), pair.largest(pair.left / n - batches.start / m)
+    return np.maximum(np.maximum(above, below), np.where(sizes > 0, 0.0, np.nan))
 
 
-def wasserstein_distance(reference: ColumnProfile, current: ColumnProfile) -> float:
-    """Area between the two distribution functions (Wasserstein-1), exact.
+def ks_distance(first: ColumnProfile, second: ColumnProfile) -> float:
+    """The same of two columns, both of them large or not; 0 if one has no values."""
+    if not (first.finite and second.finite):
+        return 0.0
+    few, many = (first, second) if first.values.size <= second.values.size else (second, first)
+    if few.values.size > BOTH_LARGE:
+        return _ks_by_bounds(many.values, few.values)
+    n, m = few.finite, many.finite
+    difference = few.rank(few.values) / n - many.rank(few.values) / m
+    below = many.rank(few.values, side="left") / m - few.rank(few.values, side="left") / n
+    return float(max(difference.max(), below.max(), 0.0))
+
+
+def wasserstein_distances(pair: Pairing) -> Floats:
+    """Area between the two distribution functions (Wasserstein-1) for each batch, exact; NaN without values.
 
     Each of the current values stands for an equal slice of probability; the integral of its distance to the
-    reference's quantiles over that slice follows from the reference's running sums.
+    reference's quantiles over that slice follows from the reference's running sums. Columns of similar size are
+    compared quantile by quantile.
 
     Examples
     --------
-    >>> from driftbook.drift.profile import column_profile
+    >>> from driftbook.drift.batches import Batches
     >>> import polars as pl
-    >>> column = column_profile(pl.Series([0.0, 1.0, 3.0]), kind="numeric")
-    >>> wasserstein_distance(column, column_profile(pl.Series([5.0, 6.0, 8.0]), kind="numeric"))
-    5.0
+    >>> from driftbook.drift.profile import column_profile
+    >>> before, after = (column_profile(pl.Series(each), kind="numeric") for each in ([0.0, 1.0, 3.0], [5.0, 6.0, 8.0]))
+    >>> wasserstein_distances(Pairing(before, Batches.of([after]))).tolist()
+    [5.0]
     """
-    values, points = reference.values, current.values
-    n, m = values.size, points.size
-    if n == m:
-        return float(np.abs(values - points).mean())
-    start, stop = np.arange(m) * n / m, np.arange(1, m + 1) * n / m
-    meet = np.clip(values.searchsorted(points, side="right").astype(np.float64), start, stop)
-    centred = points - reference.mean
-    integral_start, integral_meet, integral_stop = (_integral(reference, at) for at in (start, meet, stop))
-    below = centred * (meet - start) - (integral_meet - integral_start)
-    above = (integral_stop - integral_meet) - centred * (stop - meet)
-    return float(max((below.sum() + above.sum()) / n, 0.0))
+    reference, batches = pair.reference, pair.batches
+    n, sizes = reference.finite, batches.finite
+    if not n:
+        return np.full(len(batches), np.nan)
+    if reference.upto is None and batches.upto is None and bool((sizes * FEW_TO_MANY > n).all()):
+        parts = (batches.batch(number) for number in range(len(batches)))
+        return np.array([_by_quantiles(reference.values, part) if part.size else np.nan for part in parts])
+    scale = n / sizes[batches.owner]
+    start, stop = batches.start * scale, batches.stop * scale
+    meet = np.clip(pair.right.astype(np.float64), start, stop)
+    centred = batches.values - reference.mean
+    at_start, at_meet, at_stop = (_integral(reference, at) for at in (start, meet, stop))
+    area = centred * (meet - start) - (at_meet - at_start) + (at_stop - at_meet) - centred * (stop - meet)
+    return np.maximum(pair.total(area) / n, 0.0)
+
+
+def cramer_von_mises_distances(pair: Pairing) -> Floats:
+    """Mean squared difference of the two distribution functions over the pooled values, for each batch, 0 to 1/3.
+
+    Between two neighbouring current values the batch's function is flat, so that the sum over the reference's values
+    there follows from running sums of its own function (Anderson 1962).
+    """
+    reference, batches = pair.reference, pair.batches
+    n, sizes = reference.finite, batches.finite
+    if not n:
+        return np.full(len(batches), np.nan)
+    own = reference.rank(reference.values) / n
+    weights = np.ones(own.size) if reference.weights is None else reference.weights.astype(np.float64)
+    first = np.concatenate([[0.0], np.cumsum(weights * own)])
+    second = np.concatenate([[0.0], np.cumsum(weights * own * own)])
+    rows = np.concatenate([[0.0], np.cumsum(weights)])
+    m = sizes[batches.owner].astype(np.float64)
+    level, mass = batches.stop / m, (batches.stop - batches.start).astype(np.float64)
+    last = _last_of_ties(pair, level)
+    at_points = pair.total(mass * (pair.right / n - last) ** 2)
+    place = reference.values.searchsorted(batches.values, side="left")
+    before = _shifted(place.astype(np.float64), pair).astype(np.int64)
+    flat = _shifted(last, pair)
+    between = second[place] - second[before] - 2 * flat * (first[place] - first[before])
+    between += flat * flat * (rows[place] - rows[before])
+    inside = pair.total(between) + _beyond(pair, second, first, rows, place)
+    averages = (at_points + inside) / (n + sizes)
+    return np.where(averages < ROUNDING, 0.0 * averages, averages)
+
+
+def _last_of_ties(pair: Pairing, level: Floats) -> Floats:
+    """The batch's own distribution function at each value: of ties the last one's."""
+    values, owner = pair.batches.values, pair.batches.owner
+    if not values.size:
+        return level
+    ends = np.flatnonzero(np.append((values[1:] != values[:-1]) | (owner[1:] != owner[:-1]), True))
+    sizes = np.diff(ends, prepend=-1)
+    found: Floats = np.repeat(level[ends], sizes)
+    return found
+
+
+def _shifted(values: Floats, pair: Pairing) -> Floats:
+    """Each value's predecessor within its batch, 0 before the first."""
+    moved = np.concatenate([[0.0], values[:-1]])[: values.size]
+    moved[pair.batches.offsets[:-1][np.diff(pair.batches.offsets) > 0]] = 0.0
+    return moved
+
+
+def _beyond(pair: Pairing, second: Floats, first: Floats, rows: Floats, place: Integers) -> Floats:
+    """The part of the sum above the last value of each batch, where its distribution function is 1."""
+    found = np.zeros(len(pair.batches))
+    held = np.flatnonzero(np.diff(pair.batches.offsets))
+    at = place[pair.batches.offsets[held + 1] - 1]
+    found[held] = (second[-1] - second[at]) - 2 * (first[-1] - first[at]) + (rows[-1] - rows[at])
+    return found
 
 
 def _integral(reference: ColumnProfile, at: Floats) -> Floats:
     """Integral of the centred quantile function, in units of rows, from 0 to ``at``."""
-    whole = np.minimum(at.astype(np.int64), reference.values.size)
-    centred = reference.values[np.minimum(whole, reference.values.size - 1)] - reference.mean
-    result: Floats = reference.centred_sums[whole] + (at - whole) * centred
+    most = reference.values.size - 1
+    if reference.upto is None:
+        place = np.minimum(at.astype(np.int64), most + 1)
+        rest = at - place
+    else:
+        place = reference.upto.searchsorted(at, side="right")
+        rest = at - np.concatenate([[0], reference.upto])[place]
+    result: Floats = reference.centred_sums[place] + rest * (reference.values[np.minimum(place, most)] - reference.mean)
     return result
+
+
+def _by_quantiles(first: Floats, second: Floats) -> float:
+    if first.size == second.size:
+        difference = first - second
+        return float(np.abs(difference, out=difference).mean())
+    places, others, shares = _merged_quantiles(first.size, second.size)
+    difference = first[places]
+    difference -= second[others]
+    return float(np.abs(difference, out=difference) @ shares)
+
+
+@lru_cache(maxsize=2)
+def _merged_quantiles(n: int, m: int) -> tuple[NDArray[np.int32], NDArray[np.int32], Floats]:
+    """Steps of two quantile functions merged: the place in either sample and the width, the same for every column."""
+    divisor = math.gcd(n, m)
+    steps = np.concatenate([np.arange(1, n + 1) * (m // divisor), np.arange(1, m + 1) * (n // divisor)])
+    steps.sort(kind="stable")
+    steps = steps[np.append(True, steps[1:] != steps[:-1])]
+    widths = np.diff(steps, prepend=0) / (n // divisor * m)
+    inside = steps - 1
+    return (inside // (m // divisor)).astype(np.int32), (inside // (n // divisor)).astype(np.int32), widths
+
+
+def _is_large(pair: Pairing) -> bool:
+    few = pair.batches.values.size / len(pair.batches)
+    return min(pair.reference.values.size, few) > BOTH_LARGE or pair.reference.values.size < few
 
 
 def _ks_by_bounds(first: Floats, second: Floats) -> float:

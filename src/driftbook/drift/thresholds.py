@@ -15,90 +15,101 @@ from typing import Literal, Protocol
 import numpy as np
 
 from driftbook.config.policy import Band, CalibratedThreshold, ConstantThreshold, DriftPolicy, ReferenceSpread
-from driftbook.drift.calibration import FEWEST_ROWS, Basis, Calibration, Pair, calibrate
-from driftbook.drift.contract import Measure
+from driftbook.drift.calibration import Basis, Calibration, Pair, calibrate
+from driftbook.drift.contract import Scale
 from driftbook.drift.methods import method
-from driftbook.drift.profile import ColumnProfile, Profile
+from driftbook.drift.null_laws import NullLaw
+from driftbook.drift.profile import Floats, Integers, Profile
 from driftbook.errors import ConfigError
 
-BandName = Literal["stable", "moderate", "drifted", "cannot_tell"]
+On = Literal["statistic", "drift_score", "p_value"]
+BANDS = ("stable", "moderate", "drifted", "cannot_tell")
 BLIND = "the batches of the reference differ so much from each other that no change could be told from that"
 MODERATE_FACTOR = 10.0  # a calibrated statistic is moderate where it would alarm at ten times the budgeted rate
+CHUNKS = {"batches": "batches", "random_rows": "random samples"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Limit:
-    """Limits for one column of one batch by one method: above ``warning`` moderate, above ``critical`` drifted.
+    """Limits of one column by one method, per batch: above ``warning`` moderate, above ``critical`` drifted.
 
-    On a p-value below them. ``critical`` None: cannot tell, and ``note`` says why.
+    On a p-value below them. ``critical`` NaN: cannot tell, and ``note`` says why. ``origin`` says where they come from.
 
     Examples
     --------
-    >>> limit = Limit(on="statistic", warning=0.1, critical=0.25)
-    >>> limit.band(Measure(statistic=0.2, p_value=None, drift_score=0.18))
-    'moderate'
+    >>> limit = Limit(on="statistic", warning=np.array([0.1]), critical=np.array([0.25]))
+    >>> limit.bands(np.array([0.2])).tolist()
+    [1]
     """
 
-    on: Literal["statistic", "drift_score", "p_value"]
-    warning: float | None
-    critical: float | None
+    on: On
+    warning: Floats
+    critical: Floats
     note: str | None = None
+    origin: str = ""
 
-    def band(self, measure: Measure) -> BandName:
-        """Where a measure lies."""
-        value: float | None = getattr(measure, self.on)
-        if value is None or self.critical is None or self.warning is None:
-            return "cannot_tell"
+    def bands(self, values: Floats) -> Integers:
+        """Where values lie: places in :data:`BANDS`."""
         sign = -1 if self.on == "p_value" else 1
-        if sign * value > sign * self.critical:
-            return "drifted"
-        return "moderate" if sign * value > sign * self.warning else "stable"
+        judged = np.isfinite(values) & ~np.isnan(self.critical)
+        above = (sign * values > sign * self.warning).astype(np.int64) + (sign * values > sign * self.critical)
+        return np.where(judged, above, 3)
 
 
 class Limits(Protocol):
-    """Gives the limit for a column, a method and a batch."""
+    """Gives the limits of a column by a method."""
 
-    def limit(self, pair: Pair, reference: ColumnProfile, current: ColumnProfile) -> Limit:
-        """The limit of ``pair`` (column, method) for this batch."""
+    def limit(self, pair: Pair, scale: Scale) -> Limit:
+        """The limits of ``pair`` (column, method) for batches of these sizes."""
+        ...
+
+    def chance(self, pair: Pair, statistics: Floats, scale: Scale) -> Floats:
+        """Probability of so surprising a value anywhere in a batch without drift; NaN where nobody knows."""
         ...
 
 
+class _WithoutChance:
+    def chance(self, pair: Pair, statistics: Floats, scale: Scale) -> Floats:
+        """See :class:`Limits`."""
+        return np.full(statistics.size, np.nan)
+
+
 @dataclass(frozen=True)
-class ConstantLimits:
+class ConstantLimits(_WithoutChance):
     """The policy's bands."""
 
     bands: Mapping[str, Band]
 
-    def limit(self, pair: Pair, reference: ColumnProfile, current: ColumnProfile) -> Limit:
+    def limit(self, pair: Pair, scale: Scale) -> Limit:
         """See :class:`Limits`."""
         band = self.bands.get(pair[1], self.bands.get("default"))
         if band is None:
             raise ConfigError(f"the policy has no band for method {pair[1]!r}; give it one, or one named default")
         if band.on == "p_value" and not method(pair[1]).has_p_value:
             raise ConfigError(f"method {pair[1]!r} has no p-value; put its band on statistic or drift_score")
-        return Limit(on=band.on, warning=band.warning, critical=band.critical)
+        warning, critical = (np.full(scale.m.size, each) for each in (band.warning, band.critical))
+        return Limit(band.on, warning, critical, origin="fixed by the policy")
 
 
 @dataclass(frozen=True)
-class SpreadLimits:
+class SpreadLimits(_WithoutChance):
     """Mean plus so many standard deviations of the statistic over the reference's chunks."""
 
     basis: Basis
     standard_deviations: float
 
-    def limit(self, pair: Pair, reference: ColumnProfile, current: ColumnProfile) -> Limit:
+    def limit(self, pair: Pair, scale: Scale) -> Limit:
         """See :class:`Limits`."""
-        weight = _weight(pair, reference, current)
         amounts = self.basis.amounts.get(pair, np.empty(0))
-        statistics = [method(pair[1]).statistic_at(each, weight=weight) for each in amounts[np.isfinite(amounts)]]
-        if len(statistics) < 2:
-            return Limit(on="statistic", warning=None, critical=None, note=_too_little(self.basis))
-        mean, spread = float(np.mean(statistics)), float(np.std(statistics))
-        return Limit(
-            on="statistic",
-            warning=mean + spread * max(self.standard_deviations - 1, 0),
-            critical=mean + spread * self.standard_deviations,
-        )
+        amounts = amounts[np.isfinite(amounts)]
+        if amounts.size < 2:
+            return cannot_tell(scale, _too_little(self.basis))
+        statistics = method(pair[1]).statistics_at(amounts[:, None], scale)
+        mean, spread = statistics.mean(axis=0), statistics.std(axis=0)
+        warning = mean + spread * max(self.standard_deviations - 1, 0)
+        chunks = f"{amounts.size} {CHUNKS.get(self.basis.origin, '')} of the reference"
+        origin = f"mean + {self.standard_deviations:g} standard deviations over {chunks}"
+        return Limit("statistic", warning, mean + spread * self.standard_deviations, origin=origin)
 
 
 @dataclass(frozen=True)
@@ -109,22 +120,41 @@ class CalibratedLimits:
     calibration: Calibration
     warning: Mapping[Pair, float]
     critical: Mapping[Pair, float]
+    origin: str
 
-    def limit(self, pair: Pair, reference: ColumnProfile, current: ColumnProfile) -> Limit:
+    def limit(self, pair: Pair, scale: Scale) -> Limit:
         """See :class:`Limits`."""
         if pair not in self.critical:
-            return Limit(on="statistic", warning=None, critical=None, note=_too_little(self.basis))
-        weight = _weight(pair, reference, current)
-        # a larger batch is judged as if it had the chunks' size: how days differ is known at that size only
-        judged = _weight(pair, reference, current, most_rows=self.basis.chunk_rows)
-        chosen = method(pair[1])
+            return cannot_tell(scale, _too_little(self.basis))
+        chosen, tolerance = method(pair[1]), self._tolerance(scale)
         warning, critical = (
-            chosen.statistic_at(limits[pair] * weight / judged, weight=weight)
-            for limits in (self.warning, self.critical)
+            chosen.statistics_at(limits[pair] * tolerance, scale) for limits in (self.warning, self.critical)
         )
-        if critical >= chosen.largest(*chosen.sizes(reference, current)):
-            return Limit(on="statistic", warning=None, critical=None, note=BLIND)
-        return Limit(on="statistic", warning=warning, critical=critical)
+        blind = critical >= chosen.largest(scale)
+        note = BLIND if blind.any() else None
+        return Limit("statistic", warning, np.where(blind, np.nan, critical), note, self.origin)
+
+    def chance(self, pair: Pair, statistics: Floats, scale: Scale) -> Floats:
+        """See :class:`Limits`."""
+        return self.calibration.chance(self.surprise(pair, statistics, scale))
+
+    def surprise(self, pair: Pair, statistics: Floats, scale: Scale) -> Floats:
+        """Minus the logarithm of the probability of so large a statistic in this column by this method."""
+        if pair not in self.critical:
+            return np.full(statistics.size, np.nan)
+        amounts = method(pair[1]).amounts(statistics, scale) / self._tolerance(scale)
+        return self.calibration.laws[pair].surprise(amounts / self.calibration.dispersion[pair])
+
+    def _tolerance(self, scale: Scale) -> Floats:
+        """A larger batch is judged as if it had the chunks' size: how days differ is known at that size only."""
+        tolerance: Floats = scale.weight() / scale.weight(most_rows=self.basis.chunk_rows)
+        return tolerance
+
+
+def cannot_tell(scale: Scale, note: str) -> Limit:
+    """No limit, and why."""
+    nothing = np.full(scale.m.size, np.nan)
+    return Limit("statistic", nothing, nothing, note)
 
 
 def limits_of(
@@ -141,48 +171,44 @@ def limits_of(
     silent
         Columns that never raise an alarm themselves (the target): they get limits but use up no budget.
     """
+    names = {"numeric": policy.numeric, "categorical": policy.categorical}
+    pairs = [(column, each) for column, found in profile.items() for each in names[found.kind]]
+    laws = {pair: method(pair[1]).law(profile[pair[0]]) for pair in pairs}
+    return limits_from_laws(policy, laws=laws, basis=basis, batches_per_day=batches_per_day, silent=silent)
+
+
+def limits_from_laws(
+    policy: DriftPolicy,
+    *,
+    laws: Mapping[Pair, NullLaw],
+    basis: Basis,
+    batches_per_day: float,
+    silent: frozenset[str] = frozenset(),
+) -> Limits:
+    """The same where the profiles are no longer at hand: ``laws`` names each column and method with its law."""
     threshold = policy.threshold
     if isinstance(threshold, ConstantThreshold):
         return ConstantLimits(threshold.bands)
     if isinstance(threshold, ReferenceSpread):
         return SpreadLimits(basis, threshold.standard_deviations)
-    return _calibrated(policy, threshold, profile=profile, basis=basis, batches_per_day=batches_per_day, silent=silent)
-
-
-def too_few_rows(rows: int) -> str | None:
-    """Why a batch of so many rows is not judged, or None.
-
-    Examples
-    --------
-    >>> too_few_rows(3)
-    'the batch has 3 rows; at least 20 are needed'
-    """
-    return None if rows >= FEWEST_ROWS else f"the batch has {rows} rows; at least {FEWEST_ROWS} are needed"
+    return _calibrated(threshold, laws=laws, basis=basis, batches_per_day=batches_per_day, silent=silent)
 
 
 def _calibrated(
-    policy: DriftPolicy,
     threshold: CalibratedThreshold,
     *,
-    profile: Profile,
+    laws: Mapping[Pair, NullLaw],
     basis: Basis,
-    batches_per_day: int,
+    batches_per_day: float,
     silent: frozenset[str],
 ) -> CalibratedLimits:
-    names = {"numeric": policy.numeric, "categorical": policy.categorical}
-    pairs = [(column, each) for column, found in profile.items() for each in names[found.kind]]
-    laws = {pair: method(pair[1]).law(profile[pair[0]]) for pair in pairs}
-    amounts = {pair: basis.amounts[pair] for pair in pairs if pair in basis.amounts}
+    amounts = {pair: basis.amounts[pair] for pair in laws if pair in basis.amounts}
     calibration = calibrate(amounts, laws, silent=silent)
     rate = 1 / (threshold.days_per_false_alarm * batches_per_day)
     warning, critical = (calibration.amounts(each) for each in (min(MODERATE_FACTOR * rate, 0.5), min(rate, 0.5)))
-    return CalibratedLimits(basis, calibration, warning, critical)
-
-
-def _weight(pair: Pair, reference: ColumnProfile, current: ColumnProfile, *, most_rows: int | None = None) -> float:
-    n, m = method(pair[1]).sizes(reference, current)
-    m = min(m, most_rows or m)
-    return n * m / (n + m)
+    chunks = f"{calibration.chunks} {CHUNKS.get(basis.origin, 'parts')} of the reference"
+    origin = f"1 false alarm in {threshold.days_per_false_alarm:g} days, learned from {chunks}"
+    return CalibratedLimits(basis, calibration, warning, critical, origin)
 
 
 def _too_little(basis: Basis) -> str:
