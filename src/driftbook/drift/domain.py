@@ -65,6 +65,7 @@ class DomainResult:
     ``standard_error``, the largest it can have by chance. ``shares``: how much each column helps, summing to one (all
     zero where none does). ``current_scores`` are out-of-fold probabilities to be of the current rows, for the rows of
     the batch at ``current_rows`` (positions, ascending: all of them up to ``most_rows``); likewise for the reference.
+    ``folds`` says in which half each row was tested, those of the reference first.
     """
 
     auc: float
@@ -77,6 +78,7 @@ class DomainResult:
     reference_scores: Floats
     current_rows: Integers
     current_scores: Floats
+    folds: Integers
 
     @property
     def p_value(self) -> float:
@@ -156,6 +158,7 @@ def domain_classifier(
         reference_scores=scores[: before.size],
         current_rows=after,
         current_scores=scores[before.size :],
+        folds=folds,
     )
 
 

@@ -1,9 +1,10 @@
 """Drift of an embeddings column: every row a vector of the same width, as a list or an array of numbers.
 
-The maximum mean discrepancy compares all pairs of vectors by a Gaussian kernel as wide as the median distance: zero
-when both sides come from one distribution, whatever changes between them (Gretton et al. 2012). Its p-value comes from
-dealing the vectors out to the two sides anew. For thousands of rows, or to learn *which* dimensions moved, give
-:func:`dimensions` to the domain classifier.
+The maximum mean discrepancy compares all pairs of vectors by a Gaussian kernel: zero when both sides come from one
+distribution, positive whatever else differs (Gretton et al. 2012). The kernel is as wide as the median distance of the
+reference's own vectors, so that all batches are held against one measure and a larger shift scores higher. The p-value
+comes from dealing the vectors out to the two sides anew. For thousands of rows, or to learn *which* dimensions moved,
+give :func:`dimensions` to the domain classifier.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def embedding_drift(
     random = np.random.default_rng(seed)
     before, after = (_drawn(vectors, most_rows, random) for vectors in (before, after))
     distances = _squared_distances(np.vstack([before, after]))
-    bandwidth = _median_distance(distances)
+    bandwidth = _median_distance(distances[: len(before), : len(before)])
     kernel = np.exp(-distances / (2 * bandwidth**2))
     np.fill_diagonal(kernel, 0.0)  # unbiased: no row with itself
     sides = np.zeros((permutations + 1, len(kernel)))

@@ -147,23 +147,27 @@ def _require(rows: pl.DataFrame, needed: Sequence[str]) -> None:
 
 def _numbers(series: pl.Series) -> Floats:
     dtype = series.dtype
-    try:
-        if isinstance(dtype, pl.Categorical | pl.Enum):
-            series = series.cast(pl.String)
-        if dtype.is_temporal():
-            series = series.to_physical()
-        return series.cast(pl.Float64, strict=False).to_numpy()
-    except pl.exceptions.PolarsError as error:
-        raise DriftError(f"column {series.name!r}: expected numbers, found {dtype}") from error
+    if isinstance(dtype, pl.Categorical | pl.Enum):
+        series = series.cast(pl.String)
+    if dtype.is_temporal():
+        series = series.to_physical()
+    return _cast(series, pl.Float64(), "numbers").to_numpy()
 
 
 def _text(series: pl.Series) -> pl.Series:
+    if isinstance(series.dtype, pl.Duration):  # has no cast to text
+        series = series.to_physical()
+    return _cast(series, pl.String(), "categories")
+
+
+def _cast(series: pl.Series, dtype: pl.DataType, wanted: str) -> pl.Series:
+    refused = DriftError(f"column {series.name!r}: expected {wanted}, found {series.dtype}")
     if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary):
-        raise DriftError(f"column {series.name!r}: expected categories, found {series.dtype}")
+        raise refused
     try:
-        return series.cast(pl.String)
+        return series.cast(dtype, strict=False)
     except pl.exceptions.PolarsError as error:
-        raise DriftError(f"column {series.name!r}: expected categories, found {series.dtype}") from error
+        raise refused from error
 
 
 def _codes(series: pl.Series, levels: Sequence[str]) -> Floats:
