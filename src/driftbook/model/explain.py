@@ -70,25 +70,33 @@ def column_shares(bundle: Bundle, importance: pl.DataFrame) -> dict[str, float]:
     return dict(sorted(shares.items(), key=_by_share))
 
 
+def class_contributions(bundle: Bundle, rows: pl.DataFrame) -> Array:
+    """Calibrated contributions to each class, the base last.
+
+    Returns
+    -------
+    Shape (rows, 1, features + 1) for two classes, of the positive one's log-odds; else (rows, classes, features + 1).
+    """
+    classes = 1 if bundle.task == "binary" else len(bundle.classes)
+    width = len(bundle.encoder.features) + 1
+    if not rows.height:
+        return np.empty((0, classes, width))
+    data = load_xgboost().DMatrix(bundle.encoder.matrix(rows), missing=np.nan)
+    raw = np.asarray(bundle.booster.predict(data, pred_contribs=True), dtype=np.float64)
+    slope, offsets = bundle.calibration.slope, np.asarray(bundle.calibration.offsets)
+    values: Array = slope * raw.reshape(rows.height, classes, width)
+    values[:, :, -1] += offsets[1] - offsets[0] if classes == 1 else offsets
+    return values
+
+
 def _by_share(item: tuple[str, float]) -> tuple[float, str]:
     return -item[1], item[0]
 
 
 def _decided(bundle: Bundle, rows: pl.DataFrame) -> Array:
     """Calibrated contributions to the positive or the predicted class, shape (rows, features + 1)."""
-    xgboost = load_xgboost()
-    width = len(bundle.encoder.features) + 1
-    if not rows.height:
-        return np.empty((0, width))
-    matrix = bundle.encoder.matrix(rows)
-    data = xgboost.DMatrix(matrix, missing=np.nan)
-    raw = np.asarray(bundle.booster.predict(data, pred_contribs=True), dtype=np.float64)
-    slope, offsets = bundle.calibration.slope, np.asarray(bundle.calibration.offsets)
-    if raw.ndim == 2:
-        values: Array = slope * raw
-        values[:, -1] += offsets[1] - offsets[0]
-        return values
-    decided = bundle.calibration.probabilities(bundle.margins(matrix)).argmax(axis=1)
-    values = slope * raw[np.arange(rows.height), decided]
-    values[:, -1] += offsets[decided]
-    return values
+    values = class_contributions(bundle, rows)
+    if values.shape[1] == 1:
+        return np.asarray(values[:, 0])
+    decided = bundle.calibration.probabilities(bundle.margins(bundle.encoder.matrix(rows))).argmax(axis=1)
+    return np.asarray(values[np.arange(rows.height), decided])
