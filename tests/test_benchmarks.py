@@ -81,7 +81,7 @@ def test_a_column_is_the_same_whenever_it_is_asked_for() -> None:
 
 
 def test_goals_are_judged_per_value_where_sizes_differ() -> None:
-    goal = scenarios.Goal("ten times", "cpu_ratio", "peer", least=10, against="driftbook")
+    goal = scenarios.Goal("ten times", "cpu_ratio", "peer", least=10, against=("driftbook",))
     peer = record("peer", cpu_s=[9.0], options={"rows": 300, "columns": 3})
     (found,) = render.judged([goal], [record("driftbook"), peer])
     assert found == {"words": "ten times", "quantity": "cpu_ratio", "value": pytest.approx(20), "holds": True}
@@ -119,7 +119,7 @@ def test_every_task_of_a_scenario_exists_and_every_goal_names_a_run() -> None:
     for each in scenarios.scenarios(scale=1, folder="", evidently_columns=20, billion=True):
         assert {run.task for run in each.runs} <= set(tasks.TASKS)
         names = {run.who for run in each.runs}
-        assert {goal.of for goal in each.goals} | {goal.against for goal in each.goals} - {""} <= names
+        assert {goal.of for goal in each.goals} | {who for goal in each.goals for who in goal.against} <= names
         assert {run.peer for run in each.runs} - {""} <= set(peers.PEERS)
 
 

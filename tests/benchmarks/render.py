@@ -62,14 +62,15 @@ def exponent(records: Sequence[Record], size: str) -> float | None:
 
 
 def _value(goal: Goal, by_who: Mapping[str, Record]) -> float | None:
-    run, other = by_who.get(goal.of, {}), by_who.get(goal.against, {})
+    run = by_who.get(goal.of, {})
     if goal.quantity == "answer":
         return run.get("answers", {}).get(goal.answer)
     if goal.quantity in RATIOS:
         key = goal.quantity.replace("_ratio", "_s")
-        if key not in run or key not in other:
+        others = [by_who[who] for who in goal.against if key in by_who.get(who, {})]
+        if key not in run or not others:
             return None
-        return _per_cell(run, key) / _per_cell(other, key)
+        return _per_cell(run, key) / min(_per_cell(other, key) for other in others)
     found = run.get(goal.quantity)
     return median(found) if isinstance(found, list) else found
 

@@ -6,6 +6,7 @@ A task's answers are a few numbers by name, by which a reader sees that all did 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -96,11 +97,16 @@ def _read_and_sort(rows: int, columns: int, folder: str, reader: str = "polars",
     import polars as pl
     from pyarrow import parquet
 
+    opened = threading.local()  # a reader parses the footer once and belongs to one thread
+
     def with_polars(path: Path, name: str) -> Any:
         return pl.read_parquet(path, columns=[name])[name].to_numpy()
 
     def with_arrow(path: Path, name: str) -> Any:
-        return parquet.read_table(path, columns=[name], use_threads=False)[name].to_numpy()
+        files = opened.__dict__
+        if path.name not in files:
+            files[path.name] = parquet.ParquetFile(path, memory_map=True, pre_buffer=False)
+        return files[path.name].read(columns=[name], use_threads=False)[name].to_numpy()
 
     read = {"polars": with_polars, "pyarrow": with_arrow}[reader]
     paths = _traffic_files(rows, columns, folder)[-sides:]
