@@ -45,7 +45,7 @@ class Training:
     """What training gives.
 
     ``report`` holds only plain values (its keys are documented at :func:`train`); ``scores`` has one row per labelled
-    row: row_id, batch_id, prediction, prediction_score, part (``train``, ``test``).
+    row: row_id, batch_id, prediction, prediction_score, probabilities, part (``train``, ``test``).
     """
 
     bundle: Bundle
@@ -271,6 +271,7 @@ def _scores(rows: pl.DataFrame, table: Array, test: Mask, *, classes: tuple[str,
         rows["batch_id"],
         "prediction",
         "prediction_score",
+        "probabilities",
         pl.Series("part", np.where(test, "test", "train").tolist(), dtype=pl.String),
     )
 
