@@ -26,8 +26,10 @@ NOTHING = "–"
 SPACE = "\u00a0"
 SHAPES: dict[Tone, str] = {"good": "●", "watch": "▲", "bad": "■", "calm": "○"}
 TONES: dict[str, Tone] = {
-    **dict.fromkeys(("green", "stable", "passed", "promote", "promoted", "champion"), "good"),
-    **dict.fromkeys(("amber", "moderate", "warning", "retrain", "continue", "late", "challenger", "trained"), "watch"),
+    **dict.fromkeys(("green", "stable", "passed", "promote", "promoted", "champion", "holds"), "good"),
+    **dict.fromkeys(
+        ("amber", "moderate", "warning", "retrain", "continue", "late", "challenger", "trained", "withdrawn"), "watch"
+    ),
     **dict.fromkeys(("red", "drifted", "critical", "failed", "failed_gate", "rolled back"), "bad"),
     **dict.fromkeys(("info", "wait", "keep", "cannot_tell", "not_needed", "previous", "appointed", "retired"), "calm"),
 }

@@ -144,16 +144,18 @@ def metric_over_time(
     marks
         Moments to name.
     estimated
-        The same columns, estimated without targets.
+        The same columns, estimated without targets; where it says ``withdrawn`` the stretch is shaded instead.
     """
     name = plain(metric)
     title = f"{name[0].upper()}{name[1:]} over time"
+    gone = _withdrawn(estimated, metric)
     sides = [
         side.filter((pl.col("metric") == metric) & pl.col("value").is_finite()).sort("batch_id").tail(MAX_BATCHES)
         for side in _given(performance, estimated)
     ]
-    ids = sorted({batch_id for side in sides for batch_id in side["batch_id"].to_list()})
-    if not ids:
+    drawn = {batch_id for side in sides for batch_id in side["batch_id"].to_list()}
+    ids = sorted(drawn | {*gone})
+    if not drawn:
         return notice(title, f"No batch has a {name} yet: its targets are not known.")
     format: Format = "percent" if metric in SHARES else "auto"
     named = [*([(onset, "scenario sets in")] if onset is not None else []), *marks]
@@ -168,16 +170,39 @@ def metric_over_time(
     span, top = (min(values) - margin, max(values) + margin), 72 + mark_rows(named, ids)
     panel = over_batches(canvas, ids, y=span, top=top, height=174, right=118)
     panel.y_axis(name, format=format)
+    if gone:
+        _shade(panel, ids.index(gone[0]))
     if limit is not None:
         panel.level(limit, f"{limit_name} {format_value(limit, format=format)}", color=ROSE)
     for number, side in enumerate(sides):
         _series(panel, side, ids, realised=number == 0, format=format)
     panel.batches(ids)
     panel.marks(named, ids)
+    taken = f" Estimates withdrawn from {gone[0]} on." if gone else ""
     if sides[0].is_empty():
         return canvas.figure(title, f"{len(ids)} batches estimated, none realised yet.")
     first, last = (format_value(sides[0]["value"][place], format=format) for place in (0, -1))
-    return canvas.figure(title, f"{sides[0].height} batches with targets; from {first} to {last}.")
+    return canvas.figure(title, f"{sides[0].height} batches with targets; from {first} to {last}.{taken}")
+
+
+def _withdrawn(estimated: pl.DataFrame | None, metric: str) -> list[str]:
+    """Batches whose estimate was withdrawn, in order."""
+    if estimated is None or "withdrawn" not in estimated.columns:
+        return []
+    return (
+        estimated.filter((pl.col("metric") == metric) & pl.col("withdrawn"))["batch_id"]
+        .sort()
+        .tail(MAX_BATCHES)
+        .to_list()
+    )
+
+
+def _shade(panel: Panel, first: int) -> None:
+    """The stretch from a batch to the end, over which estimates are withdrawn."""
+    left = panel.px(first - 0.5)
+    tip = "estimates withdrawn: the targets contradict the probabilities they rest on"
+    panel.canvas.rect((left, panel.top), (panel.right - left, panel.height), fill=GREY, opacity=0.14, tip=tip)
+    panel.canvas.text(panel.right - 6, panel.bottom - 8, "estimates withdrawn", anchor="end", css="d h")
 
 
 def _series(panel: Panel, side: pl.DataFrame, ids: list[str], *, realised: bool, format: Format) -> None:

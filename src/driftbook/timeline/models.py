@@ -1,8 +1,9 @@
 """Model versions: trained once for what they are trained on, numbered in order, kept for ever.
 
-A version is a folder ``v<number>`` that holds the bundle, the drift reference and ``training.json``. Its key
-is a digest of everything that determines it (rows, declared columns and settings, seed, code of training), so
-that a repeated build finds its model instead of training it again, and a killed build leaves no half model.
+A version is a folder ``v<number>`` that holds the bundle, the drift reference, ``estimation.json`` (what estimates of
+its performance rest on) and ``training.json``. Its key is a digest of everything that determines it (rows, declared
+columns and settings, seed, code of training), so that a repeated build finds its model instead of training it again,
+and a killed build leaves no half model.
 The folder is the truth; MLflow's registry is a mirror of it.
 """
 
@@ -22,13 +23,16 @@ from driftbook.data.batches import first_stream_day, labelled_rows
 from driftbook.drift.engine import Reference, build_reference
 from driftbook.errors import ModelError, StateError
 from driftbook.model.bundle import Bundle
-from driftbook.model.training import train
+from driftbook.model.estimation import fit_estimation
+from driftbook.model.isotonic import Recalibration
+from driftbook.model.training import Training, train
 from driftbook.storage import canonical_json, load_json, sha256_file, sha256_text, write_json, writing
 from driftbook.timeline.run import Run
 from driftbook.timeline.window import choose_window
 
 PACKAGE = Path(__file__).parents[1]
 TRAINING_ROOMS = ("model", "drift")
+ESTIMATION_FILE = "estimation.json"
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,15 @@ class Version:
     def reference(self) -> Reference:
         """What the model's inputs and scores looked like in training."""
         return Reference.load(self.folder)
+
+    @cached_property
+    def recalibration(self) -> Recalibration:
+        """What puts its probabilities right for estimates."""
+        path = self.folder / ESTIMATION_FILE
+        if not path.exists():
+            note = "the model was trained before its probabilities were compared with its targets: they are taken as is"
+            return Recalibration(note=note)
+        return Recalibration.from_json(load_json(path))
 
     @property
     def passed(self) -> bool:
@@ -132,6 +145,7 @@ def ensure_model(run: Run, *, cutoff: date, drift_since: date | None = None, ref
         beside.mkdir()
         training.bundle.save(beside)
         reference.save(beside)
+        write_json(beside / ESTIMATION_FILE, _recalibration(training, rows).to_json())
         write_json(beside / "training.json", {**training.report, **record, "data_sha256": _digest(rows)})
     return Version(number, folder)
 
@@ -143,6 +157,13 @@ def train_challenger(run: Run, *, cutoff: date, drift_since: date | None) -> tup
     except ModelError as error:
         return None, [str(error)]
     return version, list(version.training["gate"]["reasons"])
+
+
+def _recalibration(training: Training, rows: pl.DataFrame) -> Recalibration:
+    """Learned from the scores that the training rows got by models that had not seen them."""
+    scored = training.scores.join(rows.select("row_id", "event_time", "target"), on="row_id", maintain_order="left")
+    bundle, days = training.bundle, scored["event_time"].dt.date()
+    return fit_estimation(scored, classes=bundle.classes, positive=bundle.positive, days=days)
 
 
 def _key(run: Run, rows: pl.DataFrame, *, cutoff: date, drift_since: date | None) -> str:
