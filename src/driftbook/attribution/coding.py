@@ -101,6 +101,8 @@ def column_of(rows: pl.DataFrame, name: str) -> pl.Series:
 
 def numbers(series: pl.Series) -> Floats:
     """Values as float64; what is no number is NaN."""
+    if series.dtype.is_nested():
+        return np.full(series.len(), np.nan)
     try:
         if isinstance(series.dtype, pl.Categorical | pl.Enum):
             series = series.cast(pl.String)

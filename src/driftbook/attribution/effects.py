@@ -23,6 +23,7 @@ Direction = Literal["higher", "lower", "changed"]
 MOST_OF_IT = 0.5  # of the shift: then that aspect is what happened
 LEAST_MEAN = 0.1  # standard deviations
 LEAST_SPREAD = 1.1  # ratio of standard deviations
+MOVED_MIDDLE = 0.2  # standard deviations of the median: then all values moved, not some out of range
 NEAR_ZERO = 0.25  # a mean of so few standard deviations is no yardstick
 TIMES = 3.0  # from here on "3 times as high" reads better than "200 % higher"
 
@@ -76,8 +77,7 @@ def describe(coded: CodedColumn, reference: pl.Series, current: pl.Series, *, ro
         return _new_values(coded, unseen) if new else _share(coded)
     values = numbers(reference)[rows[0]], numbers(current)[rows[1]]
     finite = values[0][np.isfinite(values[0])], values[1][np.isfinite(values[1])]
-    outside = parts[0] + parts[-2]
-    if outside >= MOST_OF_IT * parts.sum() and coded.after[0] + coded.after[-2] < MOST_OF_IT:
+    if parts[0] + parts[-2] >= MOST_OF_IT * parts.sum() and _middle_stayed(*finite):
         return _beyond(coded)
     return _moments(coded, *finite)
 
@@ -109,6 +109,13 @@ def _beyond(coded: CodedColumn) -> Effect:
     told = f"`{coded.name}` lies {where} {number(limit)}, the reference's {extreme} value,"
     text = f"{told} on {percent(share)} of the rows"
     return Effect(coded.name, "beyond", "higher" if above else "lower", 0.0, share, share, text)
+
+
+def _middle_stayed(before: Floats, after: Floats) -> bool:
+    """Whether some values left the reference's range, not all of them moved."""
+    if not before.size or not after.size:
+        return False
+    return abs(float(np.median(after) - np.median(before))) <= MOVED_MIDDLE * float(before.std())
 
 
 def _share(coded: CodedColumn) -> Effect:
