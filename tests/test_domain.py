@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from driftbook.drift.domain import FEWEST_ROWS, FOLDS, MOST_ROWS, domain_classifier
+from driftbook.drift.domain import ENOUGH_ROWS, FEWEST_ROWS, FOLDS, MOST_ROWS, domain_classifier
 from driftbook.drift.encoding import fit_encoder
 from driftbook.drift.importance_weights import density_ratios, importance_weighted_drift
 from driftbook.drift.table_methods import (
@@ -135,6 +135,13 @@ def test_no_more_rows_are_looked_at_than_wanted():
     assert found.reference_scores.size == found.current_scores.size == found.current_rows.size == 100
     assert np.unique(found.current_rows).size == 100
     assert MOST_ROWS == 5_000
+
+
+def test_of_a_very_wide_table_fewer_rows_are_looked_at():
+    random = np.random.default_rng(1)
+    before, after = (pl.DataFrame(random.normal(size=(510, 1_001)).astype(np.float32)) for _ in range(2))
+    found = domain_classifier(before, after, numeric=before.columns, categorical=[], seed=1, explain=False)
+    assert found.current_rows.size == ENOUGH_ROWS
 
 
 def test_by_chance_it_finds_no_more_than_it_says():

@@ -100,6 +100,12 @@ def test_no_rows_have_no_components():
         reconstruction_drift(rows(seed=1), rows(1, seed=2), **GIVEN, seed=1)
 
 
+def test_more_columns_than_it_can_take_are_refused_with_their_number():
+    wide = pl.DataFrame(np.zeros((30, 501)))
+    with pytest.raises(DriftError, match=r"at most 500 numeric columns.*found 501"):
+        fit_components(wide, numeric=wide.columns, categorical=[])
+
+
 def test_one_row_has_an_error():
     components = fit_components(rows(seed=1), **GIVEN)
     assert reconstruction_error(components, rows(1, seed=2)).shape == (1,)

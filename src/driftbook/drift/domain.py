@@ -36,6 +36,8 @@ from driftbook.model.ranking import placements
 Booleans = NDArray[np.bool_]
 
 MOST_ROWS = 5_000  # of each side
+MOST_CELLS = 500_000  # of each side: from 100 columns on, fewer rows …
+ENOUGH_ROWS = 500  # … but never fewer than these
 FEWEST_ROWS = 20  # of each side: ten in each half
 FOLDS = 2
 PAIRS = 3  # products handed to the trees of each half
@@ -110,7 +112,8 @@ def domain_classifier(
     numeric, categorical
         Columns to compare, and how to read them.
     seed
-        Of the halves, and of the rows drawn where there are more than ``most_rows`` on a side.
+        Of the halves, and of the rows drawn where there are more than ``most_rows`` on a side (with more than 100
+        columns, more than 500,000 cells).
     explain
         Whether to compute ``shares`` (exact TreeSHAP contributions; a few milliseconds).
 
@@ -135,7 +138,8 @@ def domain_classifier(
             f"found {reference.height:,} of the reference and {current.height:,} of the batch; wait for more"
         )
     random = np.random.default_rng(seed)
-    before, after = (_drawn(rows.height, most_rows, random) for rows in (reference, current))
+    most = min(most_rows, max(MOST_CELLS // max(len(numeric) + len(categorical), 1), ENOUGH_ROWS))
+    before, after = (_drawn(rows.height, most, random) for rows in (reference, current))
     reference, current = reference[before], current[after]
     encoder = fit_encoder(reference, numeric=numeric, categorical=categorical)
     matrix = np.vstack([encoder.matrix(reference), encoder.matrix(current)])

@@ -26,6 +26,7 @@ from driftbook.errors import DriftError
 
 VARIANCE_SHARE = 0.65
 FEWEST_ROWS = 20  # of each side
+MOST_INDICATORS = 500  # numeric columns and levels of categories; the work grows with the cube of them
 SMALLEST_SPREAD = 1e-3  # of the reference's errors, whose columns are of spread 1
 
 
@@ -150,6 +151,12 @@ def reconstruction_drift(
 
 
 def _encoded(encoder: RowEncoder, rows: pl.DataFrame) -> Floats:
+    found = encoder.indicated.size
+    if found > MOST_INDICATORS:
+        raise DriftError(
+            f"expected at most {MOST_INDICATORS} numeric columns and levels of categories to find components of, "
+            f"found {found:,}; name the most important columns"
+        )
     return encoder.indicators(encoder.matrix(rows)).astype(np.float64)
 
 
