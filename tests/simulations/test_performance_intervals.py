@@ -38,6 +38,5 @@ def test_intervals_hold_where_the_probabilities_had_to_be_put_right_first(classe
         held.append(both.select("metric", pl.col("value_realised").is_between("low", "high").alias("held")))
     shares = dict(pl.concat(held).group_by("metric").agg(pl.col("held").mean()).iter_rows())
     assert set(shares) == set(ESTIMATED)
-    print(shares)
     assert min(shares.values()) >= 0.91, shares
     assert np.mean(list(shares.values())) >= 0.93, shares

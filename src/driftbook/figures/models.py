@@ -202,7 +202,7 @@ def _shade(panel: Panel, first: int) -> None:
     left = panel.px(first - 0.5)
     tip = "estimates withdrawn: the targets contradict the probabilities they rest on"
     panel.canvas.rect((left, panel.top), (panel.right - left, panel.height), fill=GREY, opacity=0.14, tip=tip)
-    panel.canvas.text(panel.right - 6, panel.bottom - 8, "estimates withdrawn", anchor="end", css="d h")
+    panel.canvas.text(panel.right - 6, panel.top + 14, "estimates withdrawn", anchor="end", css="d h")
 
 
 def _series(panel: Panel, side: pl.DataFrame, ids: list[str], *, realised: bool, format: Format) -> None:
