@@ -16,6 +16,9 @@ import polars as pl
 
 from driftbook.drift.profile import ColumnProfile, Floats, Integers, Kind, as_numbers, as_text, finite_values
 
+FEWEST_TO_ORDER = 8  # batches; the values of fewer are nearly in order as they lie
+MOST_TO_COUNT = 2_000  # rows of a batch up to which counting all values costs less than a search per batch
+
 
 def _none() -> Integers:
     return np.empty(0, dtype=np.int64)
@@ -184,25 +187,58 @@ class Pairing:
     @cached_property
     def right(self) -> Integers:
         """Rows of the reference up to each value of the batches."""
-        return self.reference.rank(self.batches.values)
+        return self._rows_before(self._places)
 
     @cached_property
     def left(self) -> Integers:
-        """Rows of the reference below each value of the batches."""
-        return self.reference.rank(self.batches.values, side="left")
+        """Rows of the reference below each value of the batches: as many as up to it, but for tied values."""
+        known, values = self.reference.values, self.batches.values
+        places = self._places.copy()
+        tied = np.flatnonzero(places)
+        tied = tied[known[places[tied] - 1] == values[tied]]
+        places[tied] = known.searchsorted(values[tied], side="left")
+        return self._rows_before(places)
+
+    @cached_property
+    def _places(self) -> Integers:
+        """Where each value of the batches belongs in the reference; searches in ascending order are faster."""
+        known, values = self.reference.values, self.batches.values
+        if len(self.batches) < FEWEST_TO_ORDER:
+            return known.searchsorted(values, side="right")
+        order, places = np.argsort(values), np.empty(values.size, dtype=np.int64)
+        places[order] = known.searchsorted(values[order], side="right")
+        return places
+
+    def _rows_before(self, places: Integers) -> Integers:
+        upto = self.reference.upto
+        if upto is None:
+            return places
+        rows: Integers = np.concatenate([[0], upto])[places]
+        return rows
 
     @cached_property
     def counts(self) -> Integers:
         """Rows of each batch per bin of the reference, shape (k, bins); see :meth:`ColumnProfile.counts`."""
         reference, batches = self.reference, self.batches
         if reference.kind == "numeric":
-            return np.array([reference.counts(batches.profile(place)) for place in range(len(batches))], dtype=np.int64)
+            return self._numeric_counts()
         bins = {label: place for place, label in enumerate(reference.categories)}
         bin_of = np.array([bins.get(label, len(bins)) for label in batches.labels], dtype=np.int64)
         counts = np.zeros((len(batches), len(bins) + 2), dtype=np.int64)
         np.add.at(counts, (batches.part, bin_of[batches.place]), batches.held)
         counts[:, -1] = batches.missing
         return counts
+
+    def _numeric_counts(self) -> Integers:
+        """One by one where batches are large, for they are sorted; all values at once where batches are many."""
+        reference, batches = self.reference, self.batches
+        if batches.values.size > MOST_TO_COUNT * len(batches):
+            return np.array([reference.counts(batches.profile(place)) for place in range(len(batches))], dtype=np.int64)
+        bins = reference.edges.size + 1
+        place = batches.owner * bins + reference.edges.searchsorted(batches.values, side="left")
+        weights = None if batches.upto is None else batches.stop - batches.start
+        inside = np.bincount(place, weights=weights, minlength=bins * len(batches)).astype(np.int64)
+        return np.column_stack([inside.reshape(-1, bins), batches.infinite, batches.missing])
 
     def largest(self, values: Floats) -> Floats:
         """The largest of ``values`` (one per value of the batches) within each batch; NaN where there is none."""
