@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from driftbook.drift.domain import ENOUGH_ROWS, FEWEST_ROWS, FOLDS, MOST_ROWS, domain_classifier
-from driftbook.drift.encoding import fit_encoder
+from driftbook.drift.encoding import FARTHEST, fit_encoder
 from driftbook.drift.importance_weights import density_ratios, importance_weighted_drift
 from driftbook.drift.table_methods import (
     TABLE_METHODS,
@@ -241,6 +241,14 @@ def test_unseen_and_missing_categories_have_codes_of_their_own():
     codes = encoder.matrix(pl.DataFrame({"plan": ["basic", "pro", "new", None]}))[:, 0]
     assert codes[:3].tolist() == [0.0, 1.0, 2.0]
     assert np.isnan(codes[3])
+
+
+def test_indicators_are_bounded_whatever_was_rare_or_constant_in_the_reference():
+    before = pl.DataFrame({"x": [0.0, 1.0] * 50, "rare": ["a"] * 99 + ["b"], "one": ["a"] * 100})
+    after = pl.DataFrame({"x": [1e9], "rare": ["b"], "one": ["b"]})
+    encoder = fit_encoder(before, numeric=["x"], categorical=["rare", "one"])
+    assert encoder.indicators(encoder.matrix(after)).tolist() == [[FARTHEST, -FARTHEST, -1.0]]
+    assert encoder.indicated.tolist() == [0, 1, 2]
 
 
 def test_the_law_of_the_positive_half_is_that_of_normal_values():

@@ -84,14 +84,15 @@ class RowEncoder:
         Numbers as they are, and for each category one indicator per frequent level.
         """
         numeric = len(self.scales)
-        columns = [np.clip(matrix[:, :numeric], -FARTHEST, FARTHEST)]
+        columns = [matrix[:, :numeric]]
         for at, shares in enumerate(self.shares.values(), start=numeric):
             few = _indicated(shares)
             held = matrix[:, at, None] == np.arange(few, dtype=np.float32)
-            spread = np.sqrt(np.maximum(shares[:few] * (1 - shares[:few]), 1e-12))
+            spread = np.sqrt(shares[:few] * (1 - shares[:few]))
+            spread[spread == 0.0] = 1.0  # the only level there was
             columns.append(((held - shares[:few]) / spread).astype(np.float32))
         result: Matrix = np.nan_to_num(np.hstack(columns), copy=False, nan=0.0)
-        return result
+        return np.clip(result, -FARTHEST, FARTHEST, out=result)
 
 
 def fit_encoder(reference: pl.DataFrame, *, numeric: Sequence[str], categorical: Sequence[str]) -> RowEncoder:
