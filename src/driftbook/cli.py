@@ -64,6 +64,46 @@ def init(
     typer.echo(f"driftbook build --use-case {declaration.name}")
 
 
+@app.command()
+def compare(
+    reference: Annotated[str, typer.Argument(help="A CSV (also compressed) or Parquet file: how it was.")],
+    current: Annotated[str, typer.Argument(help="The same of now.")],
+    *,
+    columns: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
+    methods: Annotated[str | None, typer.Option(help="Drift methods instead of the policy's, by commas.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Named set of limits; default: calibrated.")] = None,
+    budget: Annotated[float | None, typer.Option(help="One false alarm in so many comparisons; default: 100.")] = None,
+    json: Annotated[str | None, typer.Option(metavar="FILE", help="Write a record; - prints it instead.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write one self-contained page.")] = None,
+) -> None:
+    """Say what drifted between any two tables. The exit code is 0 whatever is found, 1 only for an error."""
+    from driftbook.comparison import compare as compare_tables
+
+    found = compare_tables(
+        reference,
+        current,
+        columns=_listed(columns),
+        methods=_listed(methods),
+        policy=policy,
+        budget=budget,
+    )
+    if html is not None:
+        found.write_html(html)
+    if json == "-":
+        typer.echo(found.to_json())
+        return
+    if json is not None:
+        found.write_json(Path(json))
+    typer.echo(found.to_text())
+    written = [str(each) for each in (json, html) if each is not None]
+    if written:
+        typer.echo(f"\nwrote {' and '.join(written)}")
+
+
+def _listed(names: str | None) -> list[str] | None:
+    return None if names is None else [name.strip() for name in names.split(",") if name.strip()]
+
+
 @app.command("list")
 def list_names() -> None:
     """Use cases, scenarios, policies and drift methods there are."""
