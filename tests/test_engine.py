@@ -187,8 +187,8 @@ def test_verdicts_follow_the_share_of_features_and_the_prediction(reference: Ref
     table = analyse_drift(reference, current(pl.col("age") + 30), policy=CALIBRATED)
     verdicts = batch_verdicts(table, CALIBRATED)
     assert verdicts.drop("top_excess").rows() == [
-        (QUIET, 2, 0, 0.0, False, False, False, verdicts["top_column"][0]),
-        (ODD, 2, 1, 0.5, False, False, True, "age"),
+        (QUIET, 2, 0, 0.0, False, False, False, False, verdicts["top_column"][0]),
+        (ODD, 2, 1, 0.5, False, False, False, True, "age"),
     ]
     assert verdicts["top_excess"][0] < 1 < verdicts["top_excess"][1]
     tolerant = with_threshold(alarm_share=0.5)
@@ -203,6 +203,30 @@ def test_the_target_is_shown_and_does_not_alarm(reference: Reference) -> None:
     assert verdict["target_drifted"]
     assert not verdict["alarmed"]
     assert verdict["top_column"] != "target"
+
+
+def test_a_column_that_cannot_matter_is_shown_and_does_not_alarm(reference: Reference) -> None:
+    table = analyse_drift(reference, current(pl.col("age") + 60), policy=CALIBRATED, silent=frozenset({"age"}))
+    assert drifted(table) == {(ODD, "age")}
+    assert table.filter(column="age")["matters"].any() is False
+    assert batch_verdicts(table, CALIBRATED)["alarmed"].to_list() == [False, False]
+
+
+def test_whole_batches_are_judged_beside_columns() -> None:
+    columns = {"target": "left", "positive_class": "yes", "numeric": ["age"], "categorical": ["plan"]}
+    case = use_case(batch={"period": "day"}, columns=columns | {"event_time": "when"})
+    reference = build_reference(stream(batches=30), case=case, seed=1)
+    policy = with_threshold(table=("row_count", "domain_classifier", "reconstruction_error"))
+    rows = pl.concat([current(), stream(batches=1, seed=9, prefix="2026-07", rows=240)])
+    table = analyse_drift(reference, rows, policy=policy)
+    whole = table.filter(role="table")
+    assert whole["column"].unique().to_list() == ["all columns"]
+    assert whole.filter("drifted").select("batch_id", "method").rows() == [("2026-07-01", "row_count")]
+    assert batch_verdicts(table, policy)["alarmed"].to_list() == [False, False, True]
+    few = analyse_drift(reference, rows.group_by("batch_id").head(9), policy=policy).filter(role="table")
+    assert set(few["note"]) == {"the batch has 9 rows; at least 20 are needed"}
+    with pytest.raises(UnknownNameError, match="did you mean 'row_count'"):
+        analyse_drift(reference, rows, policy=with_threshold(table=("row_counts",)))
 
 
 def test_the_reference_itself_raises_no_alarm(reference: Reference) -> None:

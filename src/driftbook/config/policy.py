@@ -57,6 +57,8 @@ class DriftPolicy(Frozen):
 
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
+    # methods that look at a batch as a whole
+    table: tuple[str, ...] = ()
     threshold: Threshold
     # a batch alarms when more than this share of the features drifted (0: any), or the prediction did
     alarm_share: float = Field(default=0.0, ge=0, lt=1)

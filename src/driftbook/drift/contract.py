@@ -8,7 +8,7 @@ nothing drifted, it follows the method's ``law`` whatever the sizes; thresholds 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -27,17 +27,24 @@ class Measure:
     drift_score: float
 
 
+def _nothing() -> Floats:
+    return np.empty(0)
+
+
 @dataclass(frozen=True, eq=False)
 class Scale:
     """What turns statistics into amounts: rows of the reference and of each batch, shape (k,).
 
     ``share`` and ``falls``, of methods on one share: what it is in the reference, and where a batch has less.
+    ``expected`` and ``unit``, of methods on whole batches: what their statistic usually is, what chance does to it.
     """
 
     n: int
     m: Integers
     share: float = 0.0
     falls: Booleans | None = None
+    expected: Floats = field(default_factory=_nothing)
+    unit: Floats = field(default_factory=_nothing)
 
     def weight(self, *, most_rows: int | None = None) -> Floats:
         """``n m / (n + m)``, with batches of at most so many rows."""
@@ -46,11 +53,28 @@ class Scale:
         return found
 
 
-class Method(ABC):
+class Limited(ABC):
+    """What limits are set on: statistics and the amounts that go with them, one entry per batch."""
+
+    has_p_value = False
+
+    @abstractmethod
+    def amounts(self, statistics: Floats, scale: Scale) -> Floats:
+        """Statistics on the scale of the law."""
+
+    @abstractmethod
+    def statistics_at(self, amounts: Floats, scale: Scale) -> Floats:
+        """The statistics that have these amounts."""
+
+    @abstractmethod
+    def largest(self, scale: Scale) -> Floats:
+        """No statistic is larger, whatever happened."""
+
+
+class Method(Limited):
     """The contract of a drift method; arrays have one entry per batch, NaN where it cannot tell."""
 
     kinds: tuple[Kind, ...] = ("numeric", "categorical")
-    has_p_value = False
     calibrates = True  # whether limits can be learned from the reference
 
     def scale(self, pair: Pairing) -> Scale:
@@ -76,18 +100,6 @@ class Method(ABC):
     @abstractmethod
     def law(self, reference: ColumnProfile) -> NullLaw:
         """Law of the amount when nothing drifted and rows are independent."""
-
-    @abstractmethod
-    def amounts(self, statistics: Floats, scale: Scale) -> Floats:
-        """Statistics on the scale of the law."""
-
-    @abstractmethod
-    def statistics_at(self, amounts: Floats, scale: Scale) -> Floats:
-        """The statistics that have these amounts."""
-
-    @abstractmethod
-    def largest(self, scale: Scale) -> Floats:
-        """No statistic is larger, whatever happened."""
 
     def why(self, pair: Pairing, number: int) -> str:
         """Why a statistic is NaN."""

@@ -19,12 +19,13 @@ from driftbook.config import Policy
 from driftbook.config.policy import ConstantThreshold, DriftPolicy
 from driftbook.drift.batches import stack_batches
 from driftbook.drift.excess import excess
+from driftbook.drift.joint import as_measured, joint_method, measure_jointly
 from driftbook.drift.judging import DRIFT_SCHEMA, judge
 from driftbook.drift.measuring import FAULTS, Measured, join_blocks, measure_column, unmeasured
 from driftbook.drift.methods import method
 from driftbook.drift.profile import Integers
 from driftbook.drift.reference import Reference, build_reference
-from driftbook.drift.thresholds import limits_of
+from driftbook.drift.thresholds import ACCUMULATED, limits_of
 from driftbook.errors import ConfigError, DriftError
 
 __all__ = ["DRIFT_SCHEMA", "Reference", "analyse_drift", "batch_verdicts", "build_reference", "excess"]
@@ -32,7 +33,14 @@ __all__ = ["DRIFT_SCHEMA", "Reference", "analyse_drift", "batch_verdicts", "buil
 ROWS_AT_ONCE = 2_000_000  # of a column; a year of hourly batches is measured in a few blocks
 
 
-def analyse_drift(reference: Reference, rows: pl.DataFrame, *, policy: Policy) -> pl.DataFrame:
+def analyse_drift(
+    reference: Reference,
+    rows: pl.DataFrame,
+    *,
+    policy: Policy,
+    silent: frozenset[str] = frozenset(),
+    joint: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     """Compare every batch with the reference.
 
     Parameters
@@ -43,14 +51,20 @@ def analyse_drift(reference: Reference, rows: pl.DataFrame, *, policy: Policy) -
         ``batch_id`` and the reference's columns; ``target`` may be null where it is not known yet.
     policy
         Names the methods and the threshold.
+    silent
+        Columns whose drift is shown, does not alarm and uses up no budget: those that cannot matter to the model. The
+        target is one of them anyway.
+    joint
+        What :func:`driftbook.drift.joint.measure_jointly` found for the batches, where somebody kept it; it is the
+        expensive part.
 
     Returns
     -------
     Long table: one row per batch, column and method, in this order of ``batch_id`` and of the reference's columns.
     ``threshold`` is on the scale that ``on`` names and comes from where ``origin`` says; ``effect_size`` is the
     difference of means in standard deviations, or the largest change of a share; ``band`` is ``stable``,
-    ``moderate``, ``drifted`` or ``cannot_tell`` with a ``note``. ``chance`` (calibrated thresholds only) is the
-    probability that anything in a batch without drift is as surprising.
+    ``moderate``, ``drifted`` or ``cannot_tell`` with a ``note``; ``matters`` says whether it may alarm. ``chance``
+    (calibrated thresholds only) is the probability that anything in a batch without drift is as surprising.
 
     Raises
     ------
@@ -61,7 +75,7 @@ def analyse_drift(reference: Reference, rows: pl.DataFrame, *, policy: Policy) -
     """
     drift = policy.drift
     check_methods(drift)
-    silent = frozenset(name for name, role in reference.roles.items() if role == "target")
+    silent |= {name for name, role in reference.roles.items() if role == "target"}
     limits = limits_of(
         drift,
         profile=reference.profile,
@@ -76,14 +90,17 @@ def analyse_drift(reference: Reference, rows: pl.DataFrame, *, policy: Policy) -
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
         found = threads.map(lambda name: _measure(reference, drift, name, stream), reference.profile)
         measured = [each for column in found for each in column]
-    return judge(measured, stream.batch_ids, limits=limits, prediction_limit=drift.prediction_limit)
+    if drift.table:
+        measured += _measure_jointly(reference, drift, stream, joint)
+    fixed = drift.prediction_limit
+    return judge(measured, stream.batch_ids, limits=limits, prediction_limit=fixed, silent=silent)
 
 
 def batch_verdicts(table: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Whether each batch as a whole alarms, and on what.
 
-    It does when more than ``alarm_share`` of the features drifted, or the prediction did; the target is shown but
-    does not alarm by itself.
+    It does when more than ``alarm_share`` of the features drifted, or the prediction did, or the batch as a whole; what
+    does not matter (the target, columns that the model hardly uses) is shown but does not alarm by itself.
 
     Parameters
     ----------
@@ -92,27 +109,30 @@ def batch_verdicts(table: pl.DataFrame, policy: Policy) -> pl.DataFrame:
 
     Returns
     -------
-    One row per batch: ``batch_id``, ``columns`` (features judged), ``drifted_columns``, ``share``,
-    ``prediction_drifted``, ``target_drifted``, ``alarmed``, ``top_column``, ``top_excess`` (largest ratio of a
-    statistic to its limit; null if nothing could be judged).
+    One row per batch: ``batch_id``, ``columns`` (features that matter), ``drifted_columns`` (of them), ``share``,
+    ``prediction_drifted``, ``target_drifted``, ``table_drifted``, ``alarmed``, ``top_column``, ``top_excess`` (largest
+    ratio of a statistic to its limit; null if nothing could be judged).
     """
-    feature, prediction, target = (pl.col("role") == role for role in ("feature", "prediction", "target"))
+    prediction, target, whole = (pl.col("role") == role for role in ("prediction", "target", "table"))
+    feature = (pl.col("role") == "feature") & pl.col("matters")
     marked = table.with_columns(excess=excess())
     counts = marked.group_by("batch_id", maintain_order=True).agg(
         columns=pl.col("column").filter(feature).n_unique().cast(pl.Int64),
         drifted_columns=pl.col("column").filter(feature & pl.col("drifted")).n_unique().cast(pl.Int64),
         prediction_drifted=(prediction & pl.col("drifted")).any(),
         target_drifted=(target & pl.col("drifted")).any(),
+        table_drifted=(whole & pl.col("drifted")).any(),
     )
     top = (
-        marked.filter(~target & pl.col("excess").is_not_null())
+        marked.filter(pl.col("matters") & pl.col("excess").is_not_null())
         .sort("excess", descending=True, maintain_order=True)
         .group_by("batch_id", maintain_order=True)
         .agg(top_column=pl.col("column").first(), top_excess=pl.col("excess").first())
     )
     share = pl.when(pl.col("columns") > 0).then(pl.col("drifted_columns") / pl.col("columns")).otherwise(0.0)
-    alarmed = (pl.col("share") > policy.drift.alarm_share) | pl.col("prediction_drifted")
-    order = ["batch_id", "columns", "drifted_columns", "share", "prediction_drifted", "target_drifted", "alarmed"]
+    alarmed = (pl.col("share") > policy.drift.alarm_share) | pl.col("prediction_drifted") | pl.col("table_drifted")
+    order = ["batch_id", "columns", "drifted_columns", "share"]
+    order += ["prediction_drifted", "target_drifted", "table_drifted", "alarmed"]
     verdicts = counts.with_columns(share=share).with_columns(alarmed=alarmed)
     joined = verdicts.join(top, on="batch_id", how="left", maintain_order="left")
     return joined.select(*order, "top_column", "top_excess")
@@ -126,6 +146,10 @@ class _Stream:
     batch_ids: Sequence[str]
     offsets: Integers
 
+    def bounds(self) -> Iterator[tuple[str, int, int]]:
+        """Each batch, its first row and the one after its last."""
+        return zip(self.batch_ids, self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True)
+
     def blocks(self) -> Iterator[Integers]:
         """Offsets of as many batches as are measured at once."""
         first = 0
@@ -136,8 +160,22 @@ class _Stream:
             first = last
 
 
+def _measure_jointly(
+    reference: Reference, drift: DriftPolicy, stream: _Stream, joint: pl.DataFrame | None
+) -> Iterator[Measured]:
+    """Whole batches by the policy's methods."""
+    methods = [name for name in drift.table if name != ACCUMULATED]
+    if joint is None:
+        batches = {each: stream.rows[first:last] for each, first, last in stream.bounds()}
+        joint = measure_jointly(reference.joint, batches, methods=methods)
+    return as_measured(joint, stream.batch_ids, methods=methods, deviations=reference.deviations)
+
+
 def check_methods(drift: DriftPolicy) -> None:
     """That the policy's methods exist and can do what it asks of them; see :func:`analyse_drift`."""
+    for name in drift.table:
+        if name != ACCUMULATED:
+            joint_method(name)
     constant = isinstance(drift.threshold, ConstantThreshold)
     for kind, names in (("numeric", drift.numeric), ("categorical", drift.categorical)):
         for name in names:

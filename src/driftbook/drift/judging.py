@@ -26,6 +26,7 @@ DRIFT_SCHEMA: dict[str, pl.DataType] = {
     "on": pl.String(),
     "band": pl.String(),
     "drifted": pl.Boolean(),
+    "matters": pl.Boolean(),
     "chance": pl.Float64(),
     "origin": pl.String(),
     "note": pl.String(),
@@ -33,7 +34,12 @@ DRIFT_SCHEMA: dict[str, pl.DataType] = {
 
 
 def judge(
-    measured: Sequence[Measured], batch_ids: Sequence[str], *, limits: Limits, prediction_limit: float | None = None
+    measured: Sequence[Measured],
+    batch_ids: Sequence[str],
+    *,
+    limits: Limits,
+    prediction_limit: float | None = None,
+    silent: frozenset[str] = frozenset(),
 ) -> pl.DataFrame:
     """Hold what was measured against the limits.
 
@@ -43,6 +49,8 @@ def judge(
         Every column by every method, an entry per batch.
     prediction_limit
         Fixed limit on the drift score of predictions, where the policy has one.
+    silent
+        Columns whose drift is shown and does not alarm.
 
     Returns
     -------
@@ -56,7 +64,8 @@ def judge(
     order = np.arange(table.height).reshape(len(measured), -1).T.ravel()
     places = np.repeat(np.arange(len(batch_ids)), len(measured))
     ids = pl.Series("batch_id", list(batch_ids), dtype=pl.String).gather(places)
-    return table[order].with_columns(ids).select(*DRIFT_SCHEMA)
+    matters = ~pl.col("column").is_in(list(silent))
+    return table[order].with_columns(ids, matters.alias("matters")).select(*DRIFT_SCHEMA)
 
 
 def _limit(measured: Measured, limits: Limits, prediction_limit: float | None) -> Limit:

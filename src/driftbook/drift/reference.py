@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -22,8 +23,10 @@ from driftbook.drift.calibration import (
     LARGEST_SHARE,
     MOST_CHUNKS,
     Basis,
+    Pair,
     null_amounts,
 )
+from driftbook.drift.joint import JointReference, joint_amounts, joint_deviations
 from driftbook.drift.profile import ColumnProfile, Floats, Integers, Kind, Profile, column_profile
 from driftbook.drift.profile_file import load_profile, save_profile
 from driftbook.errors import DriftError
@@ -41,7 +44,8 @@ class Reference:
     """Profiles of all monitored columns, their roles, and the basis of calibrated thresholds.
 
     ``batch_rows`` are the rows of the reference's own batches, in order. ``sample`` holds some of its rows as they
-    were (at most 5,000, drawn by chance), for methods that look at all columns together.
+    were (at most 5,000, drawn by chance), for methods that look at all columns together, and ``deviations`` what those
+    say of its own chunks.
     """
 
     profile: Profile
@@ -50,6 +54,13 @@ class Reference:
     batches_per_day: int
     batch_rows: tuple[int, ...] = ()
     sample: pl.DataFrame = field(default_factory=pl.DataFrame)
+    deviations: Mapping[str, Floats] = field(default_factory=dict)
+
+    @property
+    def joint(self) -> JointReference:
+        """What whole batches are compared with."""
+        features = {name: self.profile[name].kind for name, role in self.roles.items() if role == "feature"}
+        return JointReference(self.sample, self.batch_rows, features)
 
     def save(self, folder: Path) -> Path:
         """Write ``reference.npz``, ``reference.json`` and ``reference_rows.parquet`` into a folder."""
@@ -59,6 +70,7 @@ class Reference:
         basis = {"origin": self.basis.origin, "chunk_rows": self.basis.chunk_rows, "note": self.basis.note}
         record = {"format": FORMAT, "roles": dict(self.roles), "batches_per_day": self.batches_per_day}
         record["batch_rows"] = list(self.batch_rows)
+        record["deviations"] = {name: values.tolist() for name, values in self.deviations.items()}
         write_json(folder / "reference.json", {**record, "basis": {**basis, "amounts": amounts}})
         return folder
 
@@ -87,6 +99,7 @@ class Reference:
             record["batches_per_day"],
             tuple(record["batch_rows"]),
             read_parquet(folder / "reference_rows.parquet"),
+            {name: np.array(values, dtype=np.float64) for name, values in record["deviations"].items()},
         )
 
 
@@ -101,9 +114,30 @@ def build_reference(rows: pl.DataFrame, *, case: UseCase, seed: int) -> Referenc
     seed
         Of the random rows drawn where the reference has too few batches of its own.
     """
-    columns = case.columns
-    kinds: dict[str, Kind] = dict.fromkeys(columns.numeric, "numeric")
-    kinds.update((name, "categorical") for name in columns.categorical)
+    kinds, roles = _monitored(case, rows)
+    rows = rows.sort("batch_id", maintain_order=True)
+    chunks = _chunks(rows["batch_id"], batch_rows=case.batch.rows, seed=seed)
+    profiles: dict[str, ColumnProfile] = {}
+    amounts: dict[Pair, Floats] = {}
+    for name, kind in kinds.items():
+        profiles[name] = column_profile(rows[name], kind=kind)
+        if chunks.places.size:
+            parts = stack_batches(rows[name].gather(chunks.places), np.asarray(chunks.offsets), kind=kind)
+            amounts.update(((name, method), values) for method, values in null_amounts(profiles[name], parts).items())
+    counted = case.batch.period is not None  # else the rows of a batch were chosen, and say nothing
+    sizes = tuple(rows["batch_id"].rle().struct.field("len").to_list()) if counted else ()
+    features = {name: kind for name, kind in kinds.items() if roles[name] == "feature"}
+    sample, deviations = _together(rows, chunks, features=features, sizes=sizes, seed=seed)
+    amounts.update(joint_amounts(deviations))
+    basis = Basis(chunks.origin, chunks.rows, {pair: _rounded(each) for pair, each in amounts.items()}, chunks.note)
+    per_day = BATCHES_PER_DAY[case.batch.period]
+    return Reference(Profile(profiles), roles, basis, per_day, sizes, sample, deviations)
+
+
+def _monitored(case: UseCase, rows: pl.DataFrame) -> tuple[dict[str, Kind], dict[str, Role]]:
+    """The columns that are watched, how each is read, and what it is."""
+    kinds: dict[str, Kind] = dict.fromkeys(case.columns.numeric, "numeric")
+    kinds.update((name, "categorical") for name in case.columns.categorical)
     roles: dict[str, Role] = dict.fromkeys(kinds, "feature")
     for name, kind in PREDICTION_COLUMNS.items():
         if name in rows.columns:
@@ -114,20 +148,19 @@ def build_reference(rows: pl.DataFrame, *, case: UseCase, seed: int) -> Referenc
     if lacking or rows.is_empty():
         found = f"none of {', '.join(lacking)}" if lacking else "no rows"
         raise DriftError(f"expected the rows a model was trained on, found {found}")
-    rows = rows.sort("batch_id", maintain_order=True)
-    chunks = _chunks(rows["batch_id"], batch_rows=case.batch.rows, seed=seed)
-    profiles: dict[str, ColumnProfile] = {}
-    amounts: dict[tuple[str, str], Floats] = {}
-    for name, kind in kinds.items():
-        profiles[name] = column_profile(rows[name], kind=kind)
-        if chunks.places.size:
-            parts = stack_batches(rows[name].gather(chunks.places), np.asarray(chunks.offsets), kind=kind)
-            by_method = null_amounts(profiles[name], parts)
-            amounts.update(((name, method), _rounded(values)) for method, values in by_method.items())
-    basis = Basis(chunks.origin, chunks.rows, amounts, chunks.note)
-    sample = rows.select("batch_id", *kinds).sample(min(SAMPLE_ROWS, rows.height), seed=seed)
-    sizes = tuple(rows["batch_id"].rle().struct.field("len").to_list())
-    return Reference(Profile(profiles), roles, basis, BATCHES_PER_DAY[case.batch.period], sizes, sample)
+    return kinds, roles
+
+
+def _together(
+    rows: pl.DataFrame, chunks: _Chunks, *, features: Mapping[str, Kind], sizes: Sequence[int], seed: int
+) -> tuple[pl.DataFrame, dict[str, Floats]]:
+    """Some of the rows, and what methods on whole batches say of the chunks."""
+    numbered = rows.select("batch_id", *features).with_row_index("row")
+    sample = numbered.sample(min(SAMPLE_ROWS, rows.height), seed=seed).sort("row")
+    pieces = [numbered[chunks.places[first:last]] for first, last in pairwise(chunks.offsets)]
+    own = chunks.origin == "batches" and bool(sizes)
+    deviations = joint_deviations(JointReference(sample, sizes, features), pieces, own_batches=own)
+    return sample.drop("row"), {name: _rounded(values) for name, values in deviations.items()}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ import numpy as np
 
 from driftbook.config.policy import Band, CalibratedThreshold, ConstantThreshold, DriftPolicy, ReferenceSpread
 from driftbook.drift.calibration import Basis, Calibration, Pair, calibrate
-from driftbook.drift.contract import Scale
+from driftbook.drift.contract import Limited, Scale
+from driftbook.drift.joint import ALL_COLUMNS, DEVIATION, joint_method
 from driftbook.drift.methods import method
 from driftbook.drift.null_laws import NullLaw
 from driftbook.drift.profile import Floats, Integers, Profile
@@ -25,6 +26,7 @@ from driftbook.errors import ConfigError
 On = Literal["statistic", "drift_score", "p_value"]
 BANDS = ("stable", "moderate", "drifted", "cannot_tell")
 BLIND = "the batches of the reference differ so much from each other that no change could be told from that"
+ACCUMULATED = "e_cusum"  # evidence over batches; its limit follows from the budget alone
 MODERATE_FACTOR = 10.0  # a calibrated statistic is moderate where it would alarm at ten times the budgeted rate
 CHUNKS = {"batches": "batches", "random_rows": "random samples"}
 
@@ -85,7 +87,7 @@ class ConstantLimits(_WithoutChance):
         band = self.bands.get(pair[1], self.bands.get("default"))
         if band is None:
             raise ConfigError(f"the policy has no band for method {pair[1]!r}; give it one, or one named default")
-        if band.on == "p_value" and not method(pair[1]).has_p_value:
+        if band.on == "p_value" and not _limited(pair).has_p_value:
             raise ConfigError(f"method {pair[1]!r} has no p-value; put its band on statistic or drift_score")
         warning, critical = (np.full(scale.m.size, each) for each in (band.warning, band.critical))
         return Limit(band.on, warning, critical, origin="fixed by the policy")
@@ -104,7 +106,7 @@ class SpreadLimits(_WithoutChance):
         amounts = amounts[np.isfinite(amounts)]
         if amounts.size < 2:
             return cannot_tell(scale, _too_little(self.basis))
-        statistics = method(pair[1]).statistics_at(amounts[:, None], scale)
+        statistics = _limited(pair).statistics_at(amounts[:, None], scale)
         mean, spread = statistics.mean(axis=0), statistics.std(axis=0)
         warning = mean + spread * max(self.standard_deviations - 1, 0)
         chunks = f"{amounts.size} {CHUNKS.get(self.basis.origin, '')} of the reference"
@@ -126,7 +128,7 @@ class CalibratedLimits:
         """See :class:`Limits`."""
         if pair not in self.critical:
             return cannot_tell(scale, _too_little(self.basis))
-        chosen, tolerance = method(pair[1]), self._tolerance(scale)
+        chosen, tolerance = _limited(pair), self._tolerance(scale)
         warning, critical = (
             chosen.statistics_at(limits[pair] * tolerance, scale) for limits in (self.warning, self.critical)
         )
@@ -142,7 +144,7 @@ class CalibratedLimits:
         """Minus the logarithm of the probability of so large a statistic in this column by this method."""
         if pair not in self.critical:
             return np.full(statistics.size, np.nan)
-        amounts = method(pair[1]).amounts(statistics, scale) / self._tolerance(scale)
+        amounts = _limited(pair).amounts(statistics, scale) / self._tolerance(scale)
         return self.calibration.laws[pair].surprise(amounts / self.calibration.dispersion[pair])
 
     def _tolerance(self, scale: Scale) -> Floats:
@@ -174,6 +176,7 @@ def limits_of(
     names = {"numeric": policy.numeric, "categorical": policy.categorical}
     pairs = [(column, each) for column, found in profile.items() for each in names[found.kind]]
     laws = {pair: method(pair[1]).law(profile[pair[0]]) for pair in pairs}
+    laws |= {(ALL_COLUMNS, each): joint_method(each).law() for each in policy.table if each != ACCUMULATED}
     return limits_from_laws(policy, laws=laws, basis=basis, batches_per_day=batches_per_day, silent=silent)
 
 
@@ -209,6 +212,10 @@ def _calibrated(
     chunks = f"{calibration.chunks} {CHUNKS.get(basis.origin, 'parts')} of the reference"
     origin = f"1 false alarm in {threshold.days_per_false_alarm:g} days, learned from {chunks}"
     return CalibratedLimits(basis, calibration, warning, critical, origin)
+
+
+def _limited(pair: Pair) -> Limited:
+    return DEVIATION if pair[0] == ALL_COLUMNS else method(pair[1])
 
 
 def _too_little(basis: Basis) -> str:
