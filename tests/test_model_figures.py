@@ -41,7 +41,7 @@ def _performance(values, withdrawn):
             "rows": [100] * count,
             "withdrawn": withdrawn,
         },
-        schema_overrides={name: pl.Float64 for name in ("value", "low", "high")},
+        schema_overrides=dict.fromkeys(("value", "low", "high"), pl.Float64),
     )
 
 

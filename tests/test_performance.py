@@ -14,7 +14,13 @@ from driftbook.model.estimation import ESTIMATED
 from driftbook.model.isotonic import Recalibration
 from driftbook.storage import load_json
 from driftbook.timeline.models import Version, champion_version
-from driftbook.timeline.performance import estimate_state, measure_performance, onset, propose_labels
+from driftbook.timeline.performance import (
+    estimate_state,
+    measure_performance,
+    newest_estimate,
+    onset,
+    propose_labels,
+)
 from driftbook.timeline.run import Run
 from driftbook.timeline.scoring import ensure_predictions
 
@@ -80,6 +86,16 @@ def test_a_report_knows_no_target_of_a_later_day(desk: tuple[Run, Version]) -> N
     known = measure_performance(eve, [version]).filter(kind="estimated")
     same = measure_performance(day, [version]).filter(pl.col("batch_id") < onset(run).isoformat(), kind="estimated")
     assert_frame_equal(known.filter(pl.col("batch_id") < onset(run).isoformat()), same)
+
+
+def test_the_newest_estimate_is_shown_with_its_interval_unless_it_is_withdrawn(desk: tuple[Run, Version]) -> None:
+    run, version = desk
+    eve = as_of(run, onset(run) + DELAY - timedelta(days=1))
+    shown = newest_estimate(measure_performance(eve, [version]), version.number)
+    assert shown["batch_id"].unique().to_list() == [eve.as_of.isoformat()]
+    assert shown.filter(metric="accuracy")["estimated"][0].endswith("\u00a0%")
+    assert " to " in shown.filter(metric="log loss")["interval"][0]
+    assert newest_estimate(measure_performance(run, [version]), version.number).is_empty()
 
 
 def test_rows_to_label_are_of_the_newest_batch_and_have_no_target_yet(desk: tuple[Run, Version]) -> None:

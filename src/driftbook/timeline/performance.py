@@ -107,6 +107,20 @@ def performance_table(performance: pl.DataFrame, version: int) -> pl.DataFrame:
     return wide.select("batch_id", "rows", *[name for name in METRICS if name in wide.columns])
 
 
+def newest_estimate(performance: pl.DataFrame, version: int) -> pl.DataFrame:
+    """Each estimated figure of the newest batch with its interval, as text; nothing where estimates are withdrawn."""
+    mine = performance.filter(pl.col("version") == version, kind="estimated", withdrawn=False)
+    newest = mine.filter(pl.col("batch_id") == performance["batch_id"].max()) if performance.height else mine
+    rows = []
+    for row in newest.iter_rows(named=True):
+        format = METRIC_FORMATS.get(row["metric"], "auto")
+        value, low, high = (format_value(row[name], format=format) for name in ("value", "low", "high"))
+        rows.append((row["batch_id"], plain(row["metric"]), value, f"{low} to {high}"))
+    return pl.DataFrame(
+        rows, schema=dict.fromkeys(("batch_id", "metric", "estimated", "interval"), pl.String), orient="row"
+    )
+
+
 def _trust(version: Version, labelled: pl.DataFrame) -> pl.DataFrame:
     """The running test on the rows that the version had not learned from."""
     unseen = labelled.filter(pl.col("event_time") > datetime.fromisoformat(version.trained_until))
