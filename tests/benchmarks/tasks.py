@@ -237,7 +237,8 @@ TASKS: Mapping[str, Task] = {
     "read and sort": Task(_read_and_sort, _physical_limit),
     "scipy": Task(peer_tasks.arrays, peer_tasks.with_scipy),
     "evidently": Task(peer_tasks.evidently_data, peer_tasks.with_evidently),
-    "evidently preset": Task(peer_tasks.evidently_data, peer_tasks.with_evidently_preset),
+    "evidently presets": Task(peer_tasks.evidently_data, peer_tasks.with_evidently_presets),
+    "evidently, ks": Task(peer_tasks.evidently_data, peer_tasks.with_evidently_ks),
     "nannyml": Task(peer_tasks.pandas_frames, peer_tasks.with_nannyml),
     "whylogs": Task(peer_tasks.pandas_frames, peer_tasks.with_whylogs),
 }
