@@ -8,7 +8,8 @@ import pytest
 from customers_drifting import CURRENT, KINDS, REFERENCE, customers, some, where
 
 from driftbook.attribution.coding import CodedColumn, code_column, code_columns
-from driftbook.attribution.segments import Change, Segment, Weights, column_weights, find_segment
+from driftbook.attribution.segments import Change, Segment, find_segment
+from driftbook.attribution.weights import Weights, column_weights
 
 NEARLY_ALL = 0.9
 ROUNDING = 1e-12

@@ -20,7 +20,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from driftbook.attribution.coding import CodedColumn, Codes, Floats
-from driftbook.attribution.segments import Segment, column_weights, find_segment
+from driftbook.attribution.segments import Segment, find_segment
+from driftbook.attribution.weights import column_weights
 
 ACCOUNTED = 0.4  # of a column's shift: then it has no cause of its own
 LEAD_POOL = 40  # columns that may lead a cause, those that shifted most

@@ -25,6 +25,7 @@ LEAST_MEAN = 0.1  # standard deviations
 LEAST_SPREAD = 1.1  # ratio of standard deviations
 MOVED_MIDDLE = 0.2  # standard deviations of the median: then all values moved, not some out of range
 NEAR_ZERO = 0.25  # a mean of so few standard deviations is no yardstick
+LEAST_PERCENT = 0.05  # a mean far from zero may move much by little of it
 TIMES = 3.0  # from here on "3 times as high" reads better than "200 % higher"
 
 
@@ -77,9 +78,10 @@ def describe(coded: CodedColumn, reference: pl.Series, current: pl.Series, *, ro
         return _new_values(coded, unseen) if new else _share(coded)
     values = numbers(reference)[rows[0]], numbers(current)[rows[1]]
     finite = values[0][np.isfinite(values[0])], values[1][np.isfinite(values[1])]
-    if parts[0] + parts[-2] >= MOST_OF_IT * parts.sum() and _middle_stayed(*finite):
-        return _beyond(coded)
-    return _moments(coded, *finite)
+    with np.errstate(all="ignore"):  # sums of huge numbers overflow; what is not finite is not told
+        if parts[0] + parts[-2] >= MOST_OF_IT * parts.sum() and _middle_stayed(*finite):
+            return _beyond(coded)
+        return _moments(coded, *finite)
 
 
 def _missing(coded: CodedColumn) -> Effect:
@@ -132,34 +134,41 @@ def _moments(coded: CodedColumn, before: Floats, after: Floats) -> Effect:
     """Mean, else spread, else the bin that changed most."""
     if not before.size or not after.size:
         return _missing(coded) if coded.before[-1] != coded.after[-1] else _share(coded)
-    with np.errstate(all="ignore"):
-        means, spreads = (float(before.mean()), float(after.mean())), (float(before.std()), float(after.std()))
-        moved = (means[1] - means[0]) / spreads[0] if spreads[0] > 0 else np.inf * np.sign(means[1] - means[0])
-    if not np.isfinite(means).all() or not np.isfinite(spreads).all():
+    means, spreads = (float(before.mean()), float(after.mean())), (float(before.std()), float(after.std()))
+    if before[0] == before[-1] and (before == before[0]).all():
+        return _constant_no_more(coded, float(before[0]), after)
+    if not np.isfinite(means).all() or not np.isfinite(spreads).all() or spreads[0] <= 0:
         return _share(coded)
+    moved = (means[1] - means[0]) / spreads[0]
     if abs(moved) >= LEAST_MEAN:
         text = f"`{coded.name}` is {_how_much(means, spreads[0])}"
         return Effect(coded.name, "mean", _direction(*means), *means, float(moved), text)
-    ratio = spreads[1] / spreads[0] if spreads[0] > 0 else np.inf
+    ratio = spreads[1] / spreads[0]
     if ratio >= LEAST_SPREAD or ratio <= 1 / LEAST_SPREAD:
         text = f"`{coded.name}` varies {percent(abs(ratio - 1))} {'more' if ratio > 1 else 'less'}"
-        size = float(np.log(ratio)) if 0 < ratio < np.inf else float(np.sign(ratio - 1))
+        size = float(np.log(ratio)) if ratio > 0 else -1.0
         return Effect(coded.name, "spread", _direction(*spreads), *spreads, size, text)
     return _share(coded)
+
+
+def _constant_no_more(coded: CodedColumn, value: float, after: Floats) -> Effect:
+    share = float((after != value).mean())
+    text = f"`{coded.name}`, always {number(value)} before, has another value on {percent(share)} of the rows"
+    direction = _direction(value, float(np.median(after[after != value]))) if share > 0 else "changed"
+    return Effect(coded.name, "new", direction, 0.0, share, share, text)
 
 
 def _how_much(means: tuple[float, float], spread: float) -> str:
     """``18 % higher`` where the mean is a yardstick, else ``0.4 standard deviations lower``."""
     before, after = means
     word = _direction(before, after)
-    if abs(before) > NEAR_ZERO * spread and before * after > 0:
-        ratio = after / before
-        if before > 0 and ratio >= TIMES:
-            return f"{number(ratio)} times as high (mean {number(before)} before, {number(after)} now)"
-        return f"{percent(abs(after - before) / abs(before))} {word}"
-    if spread > 0:
-        return f"{number(abs(after - before) / spread)} standard deviations {word}"
-    return f"{number(abs(after - before))} {word}"
+    both = f" (mean {number(before)} before, {number(after)} now)"
+    if before * after > 0 and NEAR_ZERO * spread < abs(before):
+        if before > 0 and after / before >= TIMES:
+            return f"{number(after / before)} times as high{both}"
+        if abs(after - before) >= LEAST_PERCENT * abs(before):
+            return f"{percent(abs(after - before) / abs(before))} {word}"
+    return f"{number(abs(after - before) / spread)} standard deviations {word}{both}"
 
 
 def _direction(before: float, after: float) -> Direction:

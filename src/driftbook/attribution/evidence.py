@@ -16,15 +16,17 @@ import polars as pl
 
 from driftbook.attribution.coding import CodedColumn, Codes, Floats, code_columns, column_of, numbers
 from driftbook.attribution.conditions import Mask
-from driftbook.attribution.effects import Effect, describe
+from driftbook.attribution.effects import LEAST_MEAN, Effect, describe
 from driftbook.attribution.score_change import ScoreChange, score_change
-from driftbook.attribution.segments import LEAST_GAIN, Segment, Weights, column_weights, find_segment
+from driftbook.attribution.segments import Segment, find_segment
+from driftbook.attribution.weights import Weights, column_weights, value_weights
 from driftbook.drift.domain import DomainResult, domain_classifier
 from driftbook.drift.profile import Kind
 from driftbook.errors import DriftbookError, DriftError
 from driftbook.model.bundle import Bundle
 from driftbook.model.splits import sample_rows
 
+MOST_COLUMNS = 300  # that are looked at, drifted ones first
 MOST_SEARCHED = 5_000  # rows of each side that segments and causes are searched on
 SURE = 1e-4  # p-value of the classifier up to which a joint change is told although no column drifted
 HELPS = 0.2  # share in the classifier from which on a column belongs to a joint change
@@ -54,15 +56,17 @@ class Alarm:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Both sides' rows and what is known of them; ``searched`` are the columns on at most a few thousand rows.
+    """Both sides' rows and what is known of them.
 
-    ``score_fault`` says why there is no ``score`` although there is a model.
+    ``searched`` are the columns on at most a few thousand rows, those at ``picked``. ``score_fault`` says why
+    there is no ``score`` although there is a model.
     """
 
     reference: pl.DataFrame
     current: pl.DataFrame
     coded: Mapping[str, CodedColumn]
     searched: Mapping[str, CodedColumn]
+    picked: tuple[Codes, Codes]
     alarm: Alarm
     score: ScoreChange | None
     score_fault: str | None
@@ -82,26 +86,27 @@ class Evidence:
         return self.within(columns) or find_segment(own, weights, change="frequency")
 
     def within(self, columns: Sequence[str]) -> Segment | None:
-        """The rows, named by other columns, within which some columns changed most."""
-        others = {name: column for name, column in self.searched.items() if name not in columns}
-        found = find_segment(others, column_weights([self.searched[name] for name in columns]), change="within")
-        return found if found is not None and self._mean_moved_there(columns[0], found) else None
+        """The rows, named by other columns, within which some columns changed most; the first one leads."""
+        if tuple(columns) not in self._found:
+            others = {name: column for name, column in self.searched.items() if name not in columns}
+            weights = self._moved_values(columns[0]) or column_weights([self.searched[name] for name in columns])
+            self._found[tuple(columns)] = find_segment(others, weights, change="within")
+        return self._found[tuple(columns)]
 
-    def _mean_moved_there(self, name: str, segment: Segment) -> bool:
-        """Whether a numeric column's mean moved more within a segment than its size: bins alone may say so falsely.
+    @cached_property
+    def _found(self) -> dict[tuple[str, ...], Segment | None]:
+        return {}
 
-        The same step shows more in the bins of rows that lie close together.
-        """
-        if self.coded[name].kind != "numeric" or self.effect(name).aspect != "mean":
-            return True
-        before, after = (numbers(column_of(rows, name)) for rows in (self.reference, self.current))
-        inside = segment.rows(self.coded)
-        steps = [
-            float(np.mean(after[there & np.isfinite(after)])) - float(np.mean(before[here & np.isfinite(before)]))
-            for here, there in (inside, (np.ones(before.size, dtype=bool), np.ones(after.size, dtype=bool)))
-            if (here & np.isfinite(before)).any() and (there & np.isfinite(after)).any()
-        ]
-        return len(steps) < 2 or steps[0] * segment.after / steps[1] > segment.after + LEAST_GAIN / 2
+    def _moved_values(self, name: str) -> Weights | None:
+        """Weights by a column's values, if its mean moved and that is not all about missing ones."""
+        if self.coded[name].kind != "numeric" or self.effect(name).aspect == "missing":
+            return None
+        before, after = (
+            numbers(column_of(rows, name))[picked]
+            for rows, picked in zip((self.reference, self.current), self.picked, strict=True)
+        )
+        weights = value_weights(before, after)
+        return weights if weights is not None and weights.shift >= LEAST_MEAN * weights.spread else None
 
     def joint(self) -> tuple[tuple[str, ...], Segment | None]:
         """Columns whose relation changed, seen by the classifier alone, and the rows that came or went."""
@@ -173,12 +178,24 @@ def gather(
     reference: pl.DataFrame, current: pl.DataFrame, *, kinds: Mapping[str, Kind], alarm: Alarm, bundle: Bundle | None
 ) -> Evidence:
     """Cut both sides into bins, and ask classifier and model; what cannot be asked is left out."""
-    kinds = {name: kind for name, kind in kinds.items() if name in reference.columns}
+    held = [name for name in kinds if name in reference.columns]
+    kinds = {name: kinds[name] for name in _chosen(held, alarm.drifted)}
     coded = code_columns(reference, current, kinds=kinds)
-    picked = [sample_rows(rows.height, most=MOST_SEARCHED, seed=0) for rows in (reference, current)]
+    picked = _picked(reference), _picked(current)
     alarm = replace(alarm, domain=alarm.domain or _classified(reference, current, kinds))
     score, fault = _scored(reference, current, bundle)
-    return Evidence(reference, current, coded, _at(coded, *picked), alarm, score, fault)
+    return Evidence(reference, current, coded, _at(coded, *picked), picked, alarm, score, fault)
+
+
+def _picked(rows: pl.DataFrame) -> Codes:
+    return np.asarray(sample_rows(rows.height, most=MOST_SEARCHED, seed=0), dtype=np.int64)
+
+
+def _chosen(names: Sequence[str], drifted: Sequence[str]) -> list[str]:
+    """At most a few hundred columns, drifted ones first."""
+    first = [name for name in dict.fromkeys(drifted) if name in names]
+    most = [*first, *(name for name in names if name not in set(first))][:MOST_COLUMNS]
+    return [name for name in names if name in set(most)]
 
 
 def _at(coded: Mapping[str, CodedColumn], reference: Codes, current: Codes) -> dict[str, CodedColumn]:

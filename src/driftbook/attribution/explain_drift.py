@@ -25,7 +25,8 @@ from driftbook.drift.profile import Kind
 from driftbook.model.bundle import Bundle
 
 SHOWN = 5  # causes in a summary
-MOST_MERGED = 12  # groups of columns that are compared with each other
+MOST_MERGED = 8  # groups of columns that are compared with each other
+LOCATED = 8  # causes whose rows are searched for
 RANKED_SCHEMA: dict[str, pl.DataType] = {
     "column": pl.String(),
     "drifted": pl.Boolean(),
@@ -140,24 +141,26 @@ def attribute(
 
 def _causes(evidence: Evidence, drifted: Sequence[str]) -> tuple[Cause, ...]:
     """Causes of single columns' drift, what matters most first."""
-    columns = evidence.searched
-    groups = group_columns(columns, drifted)
-    if len(groups) > 1:
-        places = {group: evidence.within(group) for group in groups[:MOST_MERGED]}
-        groups = merge(
-            groups,
-            lambda one, other: (
-                one in places
-                and other in places
-                and (sit_in_the_same_rows(places[one], places[other], columns) or came_together(one, other, columns))
-            ),
-        )
-    causes = [_cause(evidence, group, others=[name for name in drifted if name not in group]) for group in groups]
-    return tuple(sorted(causes, key=lambda cause: -sum(evidence.importance[name] for name in cause.columns)))
+    groups = group_columns(evidence.searched, drifted)
+    compared = set(groups[:MOST_MERGED])
+    groups = merge(groups, lambda one, other: {one, other} <= compared and _are_one(evidence, one, other))
+    groups.sort(key=lambda group: -sum(evidence.importance[name] for name in group))
+    told = []
+    for place, group in enumerate(groups):
+        others = [name for name in drifted if name not in group]
+        segment = evidence.segment(group, others=others) if place < LOCATED else None
+        told.append(_cause(evidence, group, segment))
+    return tuple(told)
 
 
-def _cause(evidence: Evidence, columns: tuple[str, ...], *, others: Sequence[str]) -> Cause:
-    segment, since = evidence.segment(columns, others=others), evidence.alarm.since_of(columns)
+def _are_one(evidence: Evidence, one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether two groups of columns moved in the same rows, or came with the same rows."""
+    places = evidence.within(one), evidence.within(other)
+    return sit_in_the_same_rows(*places, evidence.searched) or came_together(one, other, evidence.searched)
+
+
+def _cause(evidence: Evidence, columns: tuple[str, ...], segment: Segment | None) -> Cause:
+    since = evidence.alarm.since_of(columns)
     inside = segment is not None and segment.change == "within"
     effect = evidence.effect(columns[0], segment if inside else None)
     domain_share, score_share = evidence.domain_share(columns), evidence.score_share(columns)

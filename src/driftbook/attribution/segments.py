@@ -1,7 +1,7 @@
 """Where a shift sits: the rows, named by up to three conditions, that hold most of it.
 
-Every row has a weight that says how much it speaks for "current" (:attr:`CodedColumn.weights`, or any other). The
-shift is ``Δ = E_c[w] - E_r[w]``, a mean over current rows less one over reference rows, and the rows of a segment S
+Every row has a weight that says how much it speaks for "current" (:mod:`driftbook.attribution.weights`). The shift is
+``Δ = E_c[w] - E_r[w]``, a mean over current rows less one over reference rows, and the rows of a segment S
 bring this part of it::
 
     share(S) = (E_c[(w - w̄) 1_S] - E_r[(w - w̄) 1_S]) / Δ,        w̄ = E_r[w]
@@ -30,6 +30,7 @@ import numpy as np
 
 from driftbook.attribution.coding import CodedColumn, Codes, Floats
 from driftbook.attribution.conditions import Condition, Mask, condition, spans
+from driftbook.attribution.weights import Weights
 
 Change = Literal["within", "frequency"]
 
@@ -39,7 +40,7 @@ PER_COLUMN = 2  # extensions of one segment by the same column that stay in the 
 LEAST_GAIN = 0.2  # a segment must hold so much more than its size
 PRICE = 0.05  # of a further condition, in shares
 ERRORS = 3.0  # standard errors taken off
-BEYOND = 2.0  # times the chance shift: less cannot be located
+MOST_COLUMNS = 24  # that may join a segment; of more, those that tell most by themselves
 LEAST_ROWS = 10
 LEAST_SIZE = 0.01
 LEAST_HELD = 0.5  # of the shift: most of it
@@ -79,38 +80,6 @@ class Segment:
         return sides[0], sides[1]
 
 
-@dataclass(frozen=True, eq=False)
-class Weights:
-    """How much each row speaks for "current", on both sides; see the module for the shift they make."""
-
-    reference: Floats
-    current: Floats
-    chance: float = 0.0  # the shift that is to be expected when nothing changed
-
-    @property
-    def shift(self) -> float:
-        """The mean over current rows less the mean over reference rows."""
-        if not self.reference.size or not self.current.size:
-            return 0.0
-        return float(self.current.mean() - self.reference.mean())
-
-    @property
-    def is_beyond_chance(self) -> bool:
-        """Whether the shift is well above what two samples of the same rows would show."""
-        return self.shift > BEYOND * self.chance
-
-
-def column_weights(columns: Sequence[CodedColumn]) -> Weights:
-    """Weights of each row by its bins in one column, or summed over several."""
-    used = sum(int(((each.before + each.after) > 0).sum()) - 1 for each in columns)
-    rows = [max(side.size, 1) for side in (columns[0].reference, columns[0].current)]
-    return Weights(
-        np.sum([each.weights[each.reference] for each in columns], axis=0),
-        np.sum([each.weights[each.current] for each in columns], axis=0),
-        chance=used * (1 / rows[0] + 1 / rows[1]) / 2,
-    )
-
-
 def find_segment(
     columns: Mapping[str, CodedColumn], weights: Weights, *, change: Change, most_conditions: int = MOST_CONDITIONS
 ) -> Segment | None:
@@ -129,6 +98,7 @@ def find_segment(
     --------
     >>> import polars as pl
     >>> from driftbook.attribution.coding import code_columns
+    >>> from driftbook.attribution.weights import column_weights
     >>> plans = ["a"] * 1000 + ["b"] * 1000
     >>> reference = pl.DataFrame({"fee": [1.0, 2.0] * 1000, "plan": plans})
     >>> current = pl.DataFrame({"fee": [1.0, 2.0] * 500 + [2.0] * 1000, "plan": plans})
@@ -140,7 +110,7 @@ def find_segment(
     """
     if not columns or not weights.is_beyond_chance:
         return None
-    search = _search(tuple(columns.values()), weights, change)
+    search = _search(tuple(columns.values()), weights, change).narrowed(weights)
     best: Segment | None = None
     beam: list[Segment] = []
     for depth in range(most_conditions):
@@ -192,61 +162,83 @@ class _Search:
     def extensions(self, parent: Segment | None) -> list[Segment]:
         """The best segments with one condition more, a few per column."""
         known = () if parent is None else parent.conditions
-        masks: tuple[Mask | None, Mask | None] = (None, None)
-        if parent is not None:
-            masks = parent.rows({column.name: column for column in self.columns})
-        bins = int(self.starts[-1])
-        place, start, stop = self.candidates.T
-        before, after = (
-            (sums[:, stop] - sums[:, start])
-            for sums in (side.counted(mask, bins) for side, mask in zip(self.sides, masks, strict=True))
-        )
-        share, gain = self._judged(before, after)
-        gain = gain - PRICE * len(known)
+        judged = self._judged(parent)
         taken = [at for at, column in enumerate(self.columns) if any(each.column == column.name for each in known)]
-        gain[np.isin(place, taken)] = -np.inf
+        gain = np.where(np.isin(self.candidates[:, 0], taken), -np.inf, judged.gain - PRICE * len(known))
         return [
             Segment(
                 conditions=tuple(sorted((*known, self._condition(at)))),
                 change=self.change,
-                share=float(share[at]),
-                before=float(before[0, at]),
-                after=float(after[0, at]),
+                share=float(judged.share[at]),
+                before=float(judged.before[at]),
+                after=float(judged.after[at]),
                 gain=float(gain[at]),
             )
-            for at in _leaders(gain, place)
+            for at in _leaders(gain, self.candidates[:, 0])
         ]
+
+    def narrowed(self, weights: Weights) -> _Search:
+        """The same search among the columns that tell most by themselves, where there are many."""
+        if len(self.columns) <= MOST_COLUMNS:
+            return self
+        best = np.full(len(self.columns), -np.inf)
+        np.maximum.at(best, self.candidates[:, 0], self._judged(None).promise)
+        kept = sorted(np.argsort(-best, kind="stable")[:MOST_COLUMNS].tolist())
+        return _search(tuple(self.columns[place] for place in kept), weights, self.change)
 
     def _condition(self, at: int) -> Condition:
         place, start, stop = self.candidates[at].tolist()
         first = int(self.starts[place])
         return condition(self.columns[place], start - first, stop - 1 - first)
 
-    def _judged(self, before: Floats, after: Floats) -> tuple[Floats, Floats]:
-        """Share of the shift and what is maximised, for rows, weights and squares of all candidates."""
+    def _judged(self, parent: Segment | None) -> _Judged:
+        """All candidates, joined to the conditions there are."""
+        masks: tuple[Mask | None, Mask | None] = (None, None)
+        if parent is not None:
+            masks = parent.rows({column.name: column for column in self.columns})
+        start, stop = self.candidates[:, 1], self.candidates[:, 2]
+        sums = [side.counted(mask, int(self.starts[-1])) for side, mask in zip(self.sides, masks, strict=True)]
+        before, after = (each[:, stop] - each[:, start] for each in sums)
         n, m = (side.weights.size for side in self.sides)
         share = (after[1] - before[1]) / self.shift
         if self.change == "frequency":
-            variance = np.maximum(before[2] - before[1] ** 2, 0) / n + np.maximum(after[2] - after[1] ** 2, 0) / m
-            size, held = np.minimum(before[0], after[0]), share
-            enough = np.maximum(before[0] * n, after[0] * m) >= LEAST_ROWS
-            enough &= np.maximum(before[0], after[0]) >= LEAST_SIZE
+            variance = _spread(before, whole=True) / n + _spread(after, whole=True) / m
+            held, size = share, np.minimum(before[0], after[0])
+            rows, part = np.maximum(before[0] * n, after[0] * m), np.maximum(before[0], after[0])
         else:
-            means, spreads = [], []
-            for rows, weights, squares in (before, after):
-                mean = np.divide(weights, rows, out=np.zeros_like(rows), where=rows > 0)
-                means.append(mean)
-                spreads.append(np.divide(squares, rows, out=np.zeros_like(rows), where=rows > 0) - mean**2)
-            held = after[0] * (means[1] - means[0]) / self.shift
-            variance = after[0] ** 2 * sum(
-                np.maximum(spread, 0) / np.maximum(side[0] * total, 1)
-                for spread, side, total in zip(spreads, (before, after), (n, m), strict=True)
-            )
+            held = after[0] * (_mean(after) - _mean(before)) / self.shift
+            errors = _spread(before) / np.maximum(before[0] * n, 1) + _spread(after) / np.maximum(after[0] * m, 1)
+            variance = after[0] ** 2 * errors
             size = np.maximum(before[0], after[0]) + np.abs(after[0] - before[0])
-            enough = np.minimum(before[0] * n, after[0] * m) >= LEAST_ROWS
-            enough &= np.minimum(before[0], after[0]) >= LEAST_SIZE
-        gain = np.minimum(held, 1.0) - ERRORS * np.sqrt(variance) / self.shift - size
-        return share, np.where(enough & (share >= LEAST_HELD), gain, -np.inf)
+            rows, part = np.minimum(before[0] * n, after[0] * m), np.minimum(before[0], after[0])
+        enough = (rows >= LEAST_ROWS) & (part >= LEAST_SIZE)
+        promise = np.where(enough, np.minimum(held, 1.0) - ERRORS * np.sqrt(variance) / self.shift - size, -np.inf)
+        gain = np.where(share >= LEAST_HELD, promise, -np.inf)
+        return _Judged(share, promise, gain, before[0], after[0])
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """Of each candidate: share of the shift, what is maximised (without and with the least share), sizes."""
+
+    share: Floats
+    promise: Floats
+    gain: Floats
+    before: Floats
+    after: Floats
+
+
+def _mean(sums: Floats) -> Floats:
+    """Mean weight of the rows of each candidate."""
+    return np.asarray(np.divide(sums[1], sums[0], out=np.zeros_like(sums[0]), where=sums[0] > 0))
+
+
+def _spread(sums: Floats, *, whole: bool = False) -> Floats:
+    """Variance of the weights within each candidate's rows, or of their parts of the ``whole`` mean."""
+    if whole:
+        return np.asarray(np.maximum(sums[2] - sums[1] ** 2, 0))
+    squares = np.divide(sums[2], sums[0], out=np.zeros_like(sums[0]), where=sums[0] > 0)
+    return np.asarray(np.maximum(squares - _mean(sums) ** 2, 0))
 
 
 def _search(columns: tuple[CodedColumn, ...], weights: Weights, change: Change) -> _Search:
