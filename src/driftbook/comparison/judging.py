@@ -117,6 +117,10 @@ class Judge:
 
     def measure(self, pair: ColumnPair) -> Judged:
         """Measure one column; its kind is known."""
+        with np.errstate(all="ignore"):  # values may be too large to add up
+            return self._measured(pair)
+
+    def _measured(self, pair: ColumnPair) -> Judged:
         kind = pair.kind or "categorical"
         before = column_profile(pair.reference, kind=kind)
         after = stack_batches(pair.current, np.array([0, pair.current.len()]), kind=kind)
@@ -125,10 +129,9 @@ class Judge:
         if self._places.size:
             offsets = np.arange(len(self._places) + 1) * self._places.shape[1]
             parts = Pairing(before, stack_batches(pair.reference.gather(self._places.ravel()), offsets, kind=kind))
-            with np.errstate(all="ignore"):
-                for name in methods:
-                    if method(name).calibrates:
-                        amounts[pair.name, name] = method(name).null_amounts(parts)
+            for name in methods:
+                if method(name).calibrates:
+                    amounts[pair.name, name] = method(name).null_amounts(parts)
         return Judged(
             measured=measure_column(pair.name, reference=before, role="feature", batches=after, methods=methods),
             laws={(pair.name, name): method(name).law(before) for name in methods},

@@ -33,7 +33,7 @@ def overlay(shape: Shape, *, name: str) -> str:
     Examples
     --------
     >>> shape = Shape("categorical", "text", (0.5, 0.5), (1.0, 0.0), (0.0, 0.0), labels=("b", "a"))
-    >>> overlay(shape, name="plan")[:64]
+    >>> overlay(shape, name="plan")[:67]
     '<svg class="dbo" viewBox="0 0 340 34" role="img" aria-label="plan: '
     """
     return _histogram(shape, name) if shape.kind == "numeric" else _bars(shape, name)

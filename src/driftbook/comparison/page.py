@@ -6,6 +6,7 @@ farthest beyond its limit first. No script, no font, no file from elsewhere; one
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ OPEN_CARDS = 12
 MOST_BYTES = 300_000
 CARDS_ON_PAGE = (120, 100, 80, 60, 40, 20)  # as many as fit
 CARDS_IN_NOTEBOOK = 36
+
+_CODE = re.compile("`([^`]+)`")  # names and conditions within a sentence
 
 CARD_STYLE = f"""
 .dbc{{color:var(--jp-content-font-color1,inherit);font-family:var(--jp-ui-font-family,system-ui,sans-serif);
@@ -51,9 +54,11 @@ text-overflow:ellipsis}}.dbc-card .dbo{{margin-bottom:.7em}}
 .dbc-card.dbc-card .o td{{font-weight:600}}
 .dbc details{{margin:1em 0}}.dbc summary{{cursor:pointer;color:var(--jp-content-font-color2,#77808f)}}
 .dbc ul.dbc-why{{padding-left:1.2em;margin:.4em 0 1em;max-width:800px}}.dbc-why li{{margin:.25em 0}}
+.dbc-why code{{font:.92em ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;background:#8a94a622;color:inherit;
+padding:.05em .3em;border-radius:3px;overflow-wrap:anywhere}}
 .dbc h2.dbc-head{{font-size:15px;font-weight:600;margin:1.5em 0 .4em;color:var(--jp-content-font-color0,inherit)}}
 """
-PAGE_STYLE = """main,.db-bar div{max-width:1220px}h1{font-size:1.6rem}.dbc{font-size:14px}
+PAGE_STYLE = """main,.db-bar div{max-width:1220px}h1{font-size:1.6rem;overflow-wrap:anywhere}.dbc{font-size:14px}
 .dbc .db-card{max-width:none;font-size:15px}.dbc .db-card .db-title{font-size:17px}
 @media print{.dbc-card{break-inside:avoid}}"""
 
@@ -106,7 +111,8 @@ def _card_of_verdict(comparison: Comparison) -> str:
 def _why(comparison: Comparison) -> str:
     if not comparison.why:
         return ""
-    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in comparison.why)
+    sentences = (_CODE.sub(r"<code>\1</code>", escape(sentence)) for sentence in comparison.why)
+    items = "".join(f"<li>{sentence}</li>" for sentence in sentences)
     return f'<h2 class="dbc-head">Why</h2><ul class="dbc-why">{items}</ul>'
 
 

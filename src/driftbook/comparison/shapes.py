@@ -96,8 +96,9 @@ def _edges(before: ColumnProfile, after: ColumnProfile) -> Floats:
     if not high > low:
         margin = max(abs(low) * 0.1, 0.5)
         low, high = low - margin, high + margin
-    edges: Floats = low + (high - low) * np.linspace(0, 1, BINS + 1)
-    return edges if np.isfinite(edges).all() else np.array([0.0, 1.0])
+    part = np.linspace(0, 1, BINS + 1)
+    edges: Floats = low * (1 - part) + high * part  # their difference may be too large for a number
+    return edges
 
 
 def _at(side: ColumnProfile, level: float) -> float:
@@ -171,7 +172,7 @@ def _moved(before: ColumnProfile, after: ColumnProfile, family: Family) -> str:
     text = f"mean {means[0]} → {means[1]}"
     spread = after.std / before.std if before.std > 0 else math.nan
     if math.isfinite(spread) and not 0.8 <= spread <= 1.25:
-        text += f", spread {format_value(spread)} times"
+        text += f", spread × {format_value(spread)}"
     return text
 
 
