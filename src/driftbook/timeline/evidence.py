@@ -14,12 +14,13 @@ import polars as pl
 
 from driftbook.config.policy import RetrainingPolicy
 from driftbook.data.batches import load_batches, load_targets
-from driftbook.decisions.retraining import Accuracy, RetrainingEvidence
+from driftbook.decisions.retraining import LEAST_IMPORTANCE, Accuracy, RetrainingEvidence
 from driftbook.drift.engine import analyse_drift, batch_verdicts
 from driftbook.model.metrics import wilson
 from driftbook.timeline.models import Version
 from driftbook.timeline.run import Run
 from driftbook.timeline.scoring import ensure_predictions
+from driftbook.timeline.whole_batches import ensure_joint
 
 RECENT_BATCHES = 5
 
@@ -49,7 +50,10 @@ class Reign:
         targets = load_targets(run.case, run.settings, as_of=run.as_of).select("row_id", "target")
         rows = rows.join(predictions, on="row_id", how="left", maintain_order="left")
         rows = rows.join(targets, on="row_id", how="left", maintain_order="left")
-        table = analyse_drift(version.reference, rows, policy=run.policy)
+        shares = version.training["column_shares"]
+        silent = frozenset(name for name in run.case.columns.features if shares.get(name, 0.0) < LEAST_IMPORTANCE)
+        joint = ensure_joint(run, version, rows) if run.policy.drift.table else None
+        table = analyse_drift(version.reference, rows, policy=run.policy, silent=silent, joint=joint)
         verdicts = batch_verdicts(table, run.policy).sort("batch_id")
         return cls(version, since, table, verdicts)
 
@@ -90,7 +94,7 @@ class Reign:
         rows = self.table.filter(pl.col("drifted") & pl.col("batch_id").is_in(batch_ids))
         if role is not None:
             rows = rows.filter(pl.col("role") == role)
-        return set(rows.filter(pl.col("role") != "target")["column"].to_list())
+        return set(rows.filter(pl.col("matters"))["column"].to_list())
 
     def drifted_features(self, batch_ids: list[str]) -> set[str]:
         """Features that drifted in any of the batches."""

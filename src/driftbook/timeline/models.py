@@ -68,6 +68,11 @@ class Version:
         return Recalibration.from_json(load_json(path))
 
     @property
+    def label(self) -> str:
+        """Name of the folder that holds what it says of batches."""
+        return f"version={self.number}-{self.training['key'][:12]}"
+
+    @property
     def passed(self) -> bool:
         """Whether the model met its gate."""
         return bool(self.training["gate"]["passed"])

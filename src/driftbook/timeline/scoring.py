@@ -57,8 +57,7 @@ def labelled_predictions(run: Run, predictions: pl.DataFrame, *, as_of: date | N
 
 def _path(run: Run, version: Version, day: date, batch_id: str) -> Path:
     folder = run.settings.data_folder(run.case.name) / "predictions"
-    name = f"version={version.number}-{version.training['key'][:12]}"
-    return folder / name / f"date={day.isoformat()}" / f"{batch_id}.parquet"
+    return folder / version.label / f"date={day.isoformat()}" / f"{batch_id}.parquet"
 
 
 def _score(rows: pl.DataFrame, version: Version) -> pl.DataFrame:
