@@ -43,7 +43,7 @@ def test_a_step_without_a_miss_is_not_certain() -> None:
 def test_the_variance_of_a_sum_is_that_of_its_steps() -> None:
     two = IsotonicMap(score=(0.2, 0.3, 0.8), share=(0.25, 0.25, 0.5), rows=(99.0, 99.0, 9.0))
     low, high = (0.25 * 99 + 0.5) / 100, 0.5
-    found = two.variance(np.array([0.1, 0.25, 0.9]), np.array([1.0, 2.0, 3.0]))
+    found = two.variance(np.array([0.1, 0.25, 0.9]))(np.array([1.0, 2.0, 3.0]))
     assert found == pytest.approx(9 * low * (1 - low) / 99 + 9 * high * (1 - high) / 9)
 
 
@@ -52,7 +52,7 @@ def test_chance_in_the_reference_moves_a_sum_about_as_much_as_said() -> None:
     for seed in range(300):
         fitted = fit_isotonic(*scores_and_hits(800, decimals=8, seed=seed))
         sums.append(fitted.apply(asked).mean())
-        said.append(fitted.variance(asked, np.full(500, 1 / 500)))
+        said.append(fitted.variance(asked)(np.full(500, 1 / 500)))
     assert np.mean(said) == pytest.approx(np.var(sums), rel=0.25)
 
 

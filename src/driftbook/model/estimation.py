@@ -165,7 +165,7 @@ def estimate_performance(
         stated = matrix_of(batch["probabilities"], classes=len(classes))
         decided = decisions(batch, stated, classes=classes)
         figures = expected_figures(recalibration.probabilities(stated), stated, decided, chosen=chosen)
-        estimates = {name: _estimate(name, each, stated, recalibration) for name, each in figures.items()}
+        estimates = _with_intervals(figures, stated, recalibration)
         lines.extend(performance_lines(batch["batch_id"][0], estimates, rows=batch.height))
     return performance_frame(lines)
 
@@ -268,13 +268,20 @@ def _average(
     return Figure(value, influence)
 
 
-def _estimate(name: str, figure: Figure | None, stated: Array, recalibration: Recalibration) -> Estimate:
-    if figure is None:
-        return NOTHING
-    table, weights = recalibration.probabilities(stated, cautious=True), figure.influence
-    luck = float(((table * weights**2).sum(axis=1) - (table * weights).sum(axis=1) ** 2).sum())
+def _with_intervals(
+    figures: Mapping[str, Figure | None], stated: Array, recalibration: Recalibration
+) -> dict[str, Estimate]:
+    table, variance = recalibration.probabilities(stated, cautious=True), recalibration.variance(stated)
     days = 1.0 + (len(stated) - 1) * recalibration.day_correlation
-    error = math.sqrt(max(0.0, luck) * days + recalibration.variance(stated, weights))
-    flattered = recalibration.optimism.get(name, 0.0)
-    low, high = figure.value - max(0.0, flattered) - Z * error, figure.value - min(0.0, flattered) + Z * error
-    return Estimate(figure.value, max(0.0, low), high if name == "log_loss" else min(1.0, high))
+    estimates = {}
+    for name, figure in figures.items():
+        if figure is None:
+            estimates[name] = NOTHING
+            continue
+        weighted = table * figure.influence
+        luck = float((weighted * figure.influence).sum() - (weighted.sum(axis=1) ** 2).sum())
+        error = Z * math.sqrt(max(0.0, luck) * days + variance(figure.influence))
+        flattered = recalibration.optimism.get(name, 0.0)
+        low, high = figure.value - max(0.0, flattered) - error, figure.value - min(0.0, flattered) + error
+        estimates[name] = Estimate(figure.value, max(0.0, low), high if name == "log_loss" else min(1.0, high))
+    return estimates

@@ -13,7 +13,7 @@ knows the rows it rests on, so that its own error can enter an interval.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ LEAST_OF_CLASS = 20
 LEAST_DAYS = 5
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
+Variance = Callable[[Array], float]
 
 
 @dataclass(frozen=True)
@@ -53,18 +54,27 @@ class IsotonicMap:
         share, rows = np.asarray(self.share), np.asarray(self.rows)
         return np.asarray(np.interp(scores, self.score, (share * rows + 0.5) / (rows + 1)))
 
-    def variance(self, scores: Array, weights: Array) -> float:
-        """Variance of the weighted sum of the mapped scores by chance in the rows that the map was fitted on."""
-        share, rows = np.asarray(self.share), np.asarray(self.rows)
-        place = np.clip(np.searchsorted(self.score, scores, side="right") - 1, 0, max(share.size - 2, 0))
+    def variance(self, scores: Array) -> Variance:
+        """For weights of these scores: the variance of the weighted sum of what they are mapped to.
+
+        By chance in the rows that the map was fitted on; several sums of the same scores share the search.
+        """
+        at, share, rows = (np.asarray(each) for each in (self.score, self.share, self.rows))
+        place = np.clip(np.searchsorted(at, scores, side="right") - 1, 0, max(share.size - 2, 0))
         above = np.minimum(place + 1, share.size - 1)
-        width = np.asarray(self.score)[above] - np.asarray(self.score)[place]
-        along = np.clip((scores - np.asarray(self.score)[place]) / np.where(width > 0, width, 1.0), 0.0, 1.0)
-        weight = np.bincount(place, weights * (1 - along), minlength=share.size)
-        weight += np.bincount(above, weights * along, minlength=share.size)
+        width = at[above] - at[place]
+        along = np.clip((scores - at[place]) / np.where(width > 0, width, 1.0), 0.0, 1.0)
         starts = np.concatenate([[0], np.flatnonzero(np.diff(share) > 0) + 1])  # both ends of a step are one share
         cautious = ((share * rows + 0.5) / (rows + 1))[starts]
-        return float((np.add.reduceat(weight, starts) ** 2 * cautious * (1 - cautious) / rows[starts]).sum())
+        spread = cautious * (1 - cautious) / rows[starts]
+
+        def of(weights: Array) -> float:
+            upper = weights * along
+            each = np.bincount(place, weights - upper, minlength=share.size)
+            each += np.bincount(above, upper, minlength=share.size)
+            return float((np.add.reduceat(each, starts) ** 2 * spread).sum())
+
+        return of
 
 
 @dataclass(frozen=True)
@@ -109,11 +119,13 @@ class Recalibration:
         total = table.sum(axis=1, keepdims=True)
         return np.asarray(np.where(total > 0, table / np.where(total > 0, total, 1.0), stated))
 
-    def variance(self, stated: Array, weights: Array) -> float:
-        """Variance, by chance in the reference, of the sum of probabilities times ``weights`` (rows, classes)."""
+    def variance(self, stated: Array) -> Variance:
+        """For weights (rows, classes): the variance, by chance in the reference, of the sum of weighted probabilities."""
         if len(self.maps) == 1:
-            return self.maps[0].variance(stated[:, 1], weights[:, 1] - weights[:, 0])
-        return sum(map.variance(stated[:, place], weights[:, place]) for place, map in enumerate(self.maps))
+            only = self.maps[0].variance(stated[:, 1])
+            return lambda weights: only(weights[:, 1] - weights[:, 0])
+        each = [map.variance(stated[:, place]) for place, map in enumerate(self.maps)]
+        return lambda weights: sum((of(weights[:, place]) for place, of in enumerate(each)), 0.0)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that :meth:`from_json` reads back."""

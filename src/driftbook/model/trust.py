@@ -12,7 +12,8 @@ part ``1 / (s (s + 1))`` of the money waits until the s-th day.
 Three things that are no change must not count as one. Odds off by :data:`TOLERANCE` (as a logarithm; two points
 of accuracy and less), and twice what the reference itself can have missed, are granted to the promise. Rows of one day
 move together, so a day's gain counts only for ``rows / design effect`` rows (Kish 1965), the effect being learned from
-the reference's own days. And a step of the map that saw no miss promises no certainty.
+the reference's own days (with independent rows the bound is exact, otherwise as good as that estimate:
+``tests/simulations/test_concept_drift.py``). And a step of the map that saw no miss promises no certainty.
 """
 
 from __future__ import annotations
