@@ -145,8 +145,9 @@ def test_of_a_very_wide_table_fewer_rows_are_looked_at():
 
 
 def test_by_chance_it_finds_no_more_than_it_says():
-    p_values = [told_apart(rows(300, seed=seed), rows(150, seed=1_000 + seed), seed=seed).p_value for seed in range(60)]
-    assert np.mean(np.array(p_values) < 0.1) <= 0.1
+    found = [told_apart(rows(300, seed=seed), rows(150, seed=1_000 + seed), seed=seed) for seed in range(60)]
+    assert np.mean([each.p_value < 0.1 for each in found]) <= 0.1
+    assert np.mean([each.low <= 0.5 <= each.high for each in found]) >= 0.95
 
 
 def test_told_apart_without_error_has_an_interval_that_ends_at_one():
