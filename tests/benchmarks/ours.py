@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,6 @@ from driftbook.drift.profile import ColumnProfile, Kind, Profile, column_profile
 METHODS = ("kolmogorov_smirnov", "psi", "wasserstein", "jensen_shannon")
 TEXT_METHODS = ("psi", "jensen_shannon", "chi_squared")
 Answers = dict[str, dict[str, float]]
-
-
-class NotThereYetError(Exception):
-    """What is to be measured is not in this version of driftbook."""
 
 
 def ready() -> None:
@@ -60,13 +58,10 @@ def compare_file_with_stored(reference: Path, current: Path) -> Answers:
 
 
 def store(source: Path, target: Path) -> Path:
-    """Profile a Parquet file and save it; kept if it is there already."""
+    """Profile a Parquet file and save it, anew each time: the format of profiles may have changed."""
     from driftbook.drift.profile_file import save_profile
 
-    if not target.is_file():
-        names = list(pl.read_parquet_schema(source))
-        save_profile(target, Profile({name: _read(source, name) for name in names}))
-    return target
+    return save_profile(target, Profile({name: _read(source, name) for name in pl.read_parquet_schema(source)}))
 
 
 def profiled(frame: pl.DataFrame, *, kind: Kind) -> dict[str, ColumnProfile]:
@@ -90,19 +85,23 @@ def compare_batches(stored: Mapping[str, ColumnProfile], batches: pl.DataFrame, 
 
 
 def compare_streams(reference: Iterable[Any], current: Iterable[Any]) -> dict[str, float]:
-    """Chunks of one numeric column on both sides through mergeable compact profiles: PSI, KS, bytes of state."""
-    try:
-        from driftbook.drift import compact
-    except ImportError as error:
-        raise NotThereYetError("driftbook.drift.compact is not there yet") from error
-    return _compact(compact, reference, current)
+    """Chunks of one numeric column on both sides through mergeable compact profiles: PSI, KS, bytes of state.
 
+    The grid is made of the first rows of the reference, as of a stream of which nothing is known before.
+    """
+    from driftbook.drift.compact import CompactColumn
+    from driftbook.drift.grid import grid_of
 
-def _compact(compact: Any, reference: Iterable[Any], current: Iterable[Any]) -> dict[str, float]:
-    if not hasattr(compact, "compare_streams"):
-        raise NotThereYetError("connect benchmarks.ours._compact to driftbook.drift.compact")
-    found: dict[str, float] = compact.compare_streams(reference, current)
-    return found
+    chunks = iter(reference)
+    first = next(chunks)
+    grid = grid_of(column_profile(pl.Series(first), kind="numeric"))
+    before, after = (
+        reduce(CompactColumn.merge, (CompactColumn.of(pl.Series(chunk), grid) for chunk in side))
+        for side in (chain([first], chunks), current)
+    )
+    found = _measures(before.column(), after.column(), ("psi", "kolmogorov_smirnov", "wasserstein"))
+    state = {"state_bytes": float(before.state_bytes + after.state_bytes)}
+    return {**found, **state, "stated error of kolmogorov_smirnov": after.ks_error(before.column())}
 
 
 def _profiled(frame: pl.DataFrame, name: str, kind: Kind) -> ColumnProfile:

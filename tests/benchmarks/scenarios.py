@@ -110,6 +110,7 @@ def _files(rows: int, folder: str) -> Scenario:
                 most=1.3,
                 against=LIMITS,
             ),
+            Goal("the same in CPU seconds", "cpu_ratio", "driftbook", most=1.3, against=LIMITS),
             Goal("at most 3 s with a stored reference", "wall_s", "driftbook, stored reference", most=3),
         ),
     )
