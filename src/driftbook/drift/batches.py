@@ -14,7 +14,8 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from driftbook.drift.profile import ColumnProfile, Floats, Integers, Kind, as_numbers, as_text, finite_values
+from driftbook.drift.column_values import as_numbers, as_text
+from driftbook.drift.profile import ColumnProfile, Floats, Integers, Kind, finite_values
 
 FEWEST_TO_ORDER = 8  # batches; the values of fewer are nearly in order as they lie
 MOST_TO_COUNT = 2_000  # rows of a batch up to which counting all values costs less than a search per batch

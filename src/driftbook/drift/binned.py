@@ -33,6 +33,7 @@ class Binned(Method):
     """
 
     least = 0.0  # rows that an empty bin counts as, where a logarithm needs it
+    by_distinct = False  # whether Evidently's bins follow from the number of distinct values
 
     def __init__(self, *, binning: Binning = "reference") -> None:
         self.binning = binning
@@ -41,7 +42,8 @@ class Binned(Method):
     def statistics(self, pair: Pairing) -> Floats:
         """See :class:`Method`."""
         if self.binning == "evidently":
-            shares = (evidently_shares(pair, number, fill=self.least > 0) for number in range(len(pair.batches)))
+            how = {"fill": self.least > 0, "by_distinct": self.by_distinct}
+            shares = (evidently_shares(pair, number, **how) for number in range(len(pair.batches)))
             return np.array([np.nan if each is None else self.distance(*each)[0] for each in shares])
         return self._compared(pair.reference.own_counts[None, :], pair.counts)
 
@@ -187,11 +189,11 @@ class Hellinger(JensenShannon):
     """Hellinger distance over bins: the square root of ``1 - Σ sqrt(reference · current)``, from 0 to 1; a metric."""
 
     factor = 8.0
+    by_distinct = True
 
     def distance(self, before: Floats, after: Floats) -> Floats:
-        """See :class:`Binned`."""
-        alike = np.sqrt(before * after).sum(axis=1)
-        found: Floats = np.sqrt(np.clip(1 - alike, 0.0, 1.0)) * (np.abs(before - after).max(axis=1, initial=0.0) > 0)
+        """See :class:`Binned`; as half the squared differences of the roots, which does not cancel."""
+        found: Floats = np.sqrt(((np.sqrt(before) - np.sqrt(after)) ** 2).sum(axis=1) / 2)
         return found
 
 

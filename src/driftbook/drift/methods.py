@@ -100,8 +100,7 @@ class Wasserstein(_FiniteValues):
 
     def statistics(self, pair: Pairing) -> Floats:
         """See :class:`Method`."""
-        shifts = wasserstein_distances(pair) / max(pair.reference.std, SMALLEST_SPREAD)
-        return np.where(np.isfinite(shifts), shifts, np.nan)
+        return _known(wasserstein_distances(pair)) / _spread(pair)
 
     def scores(self, statistics: Floats, pair: Pairing) -> Floats:
         """See :class:`Method`."""
@@ -121,20 +120,20 @@ class RawWasserstein(Wasserstein):
 
     def statistics(self, pair: Pairing) -> Floats:
         """See :class:`Method`."""
-        return super().statistics(pair) * max(pair.reference.std, SMALLEST_SPREAD)
+        return _known(wasserstein_distances(pair))
 
     def scores(self, statistics: Floats, pair: Pairing) -> Floats:
         """See :class:`Method`."""
-        return super().scores(statistics / max(pair.reference.std, SMALLEST_SPREAD), pair)
+        return super().scores(statistics / _spread(pair), pair)
 
     def scale(self, pair: Pairing) -> Scale:
         """See :class:`Method`."""
         scale = super().scale(pair)
-        return Scale(scale.n, scale.m, share=max(pair.reference.std, SMALLEST_SPREAD))
+        return Scale(scale.n, scale.m, share=_spread(pair))
 
     def null_amounts(self, pair: Pairing) -> Floats:
         """See :class:`Method`."""
-        return super().null_amounts(pair) / max(pair.reference.std, SMALLEST_SPREAD) ** 2
+        return Wasserstein().null_amounts(pair)
 
     def amounts(self, statistics: Floats, scale: Scale) -> Floats:
         """See :class:`Method`."""
@@ -189,6 +188,17 @@ class CramerVonMisesTest(_FiniteValues):
     def largest(self, scale: Scale) -> Floats:
         """One distribution lies wholly above the other."""
         return scale.weight() / 3 + 1
+
+
+def _spread(pair: Pairing) -> float:
+    """The reference's standard deviation, or the smallest that counts; NaN if it has no values, or too large ones."""
+    spread = pair.reference.std
+    return max(spread, SMALLEST_SPREAD) if np.isfinite(spread) else float("nan")
+
+
+def _known(distances: Floats) -> Floats:
+    """Infinite ones, of values too large to add up, as not known."""
+    return np.where(np.isfinite(distances), distances, np.nan)
 
 
 METHODS: Mapping[str, Method] = {

@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from driftbook.drift.column_values import as_numbers, as_text
 from driftbook.errors import DriftError
 
 Kind = Literal["numeric", "categorical"]
@@ -31,6 +32,7 @@ FEW_VALUES = 20  # a numeric column with no more distinct values gets a bin for 
 ROWS_PER_VALUE = 500  # so many rows to a distinct value pay for keeping each value once
 MOST_VALUES = 512
 BLOCK = 32_768  # values summed at a time: they stay in the processor's cache
+SUMMED = 2_048  # values of a running sum that are added one by one
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,27 +86,43 @@ class ColumnProfile:
         """Mean of the finite values; NaN if there is none."""
         if not self.finite:
             return float("nan")
-        return float(self.values.mean() if self.weights is None else self.values @ self.weights / self.finite)
+        with np.errstate(over="ignore"):
+            mean = float(self.values.mean() if self.weights is None else self.values @ self.weights / self.finite)
+        if np.isfinite(mean):
+            return mean
+        # the sum leaves the range of float64, the mean does not
+        with np.errstate(over="ignore"):
+            return float((self.values / self.finite * (1 if self.weights is None else self.weights)).sum())
 
     @cached_property
     def std(self) -> float:
-        """Standard deviation of the finite values (ddof 0); NaN if there is none."""
+        """Standard deviation of the finite values (ddof 0); NaN if there is none, infinite beyond float64."""
         if not self.finite:
             return float("nan")
+        with np.errstate(all="ignore"):
+            farthest = max(self.values[-1] - self.mean, self.mean - self.values[0])
+            unit = farthest if 1e100 < farthest < np.inf else 1.0  # beyond, squares leave the range of float64
+            return float(unit * np.sqrt(self._squares(unit) / self.finite))
+
+    def _squares(self, unit: float) -> float:
+        """Sum of squared distances from the mean, in such units."""
         total = 0.0
         for first in range(0, self.values.size, BLOCK):
             centred = self.values[first : first + BLOCK] - self.mean
+            if unit != 1.0:
+                centred /= unit
             weights = None if self.weights is None else self.weights[first : first + BLOCK]
             total += float(centred @ centred if weights is None else (centred * centred) @ weights)
-        return float(np.sqrt(total / self.finite))
+        return total
 
     @cached_property
     def centred_sums(self) -> Floats:
         """Running sums of the values less their mean, from 0: integrals of the quantile function."""
         if not self.finite:
             return np.zeros(1)
-        centred = self.values - self.mean
-        return np.concatenate([[0.0], np.cumsum(centred if self.weights is None else centred * self.weights)])
+        with np.errstate(over="ignore"):
+            centred = self.values - self.mean
+        return running_sums(centred if self.weights is None else centred * self.weights)
 
     @cached_property
     def edges(self) -> Floats:
@@ -208,43 +226,6 @@ def column_profile(series: pl.Series, *, kind: Kind) -> ColumnProfile:
     return ColumnProfile(kind, numbers.size, missing, infinite, distinct, upto)
 
 
-def as_numbers(series: pl.Series) -> Floats:
-    """The column as float64, null as NaN; what is no number is missing.
-
-    Raises
-    ------
-    DriftError
-        If the type holds no numbers (lists, structures, binary).
-    """
-    dtype = series.dtype
-    try:
-        if isinstance(dtype, pl.Categorical | pl.Enum):
-            series = series.cast(pl.String)
-        if dtype.is_temporal():
-            series = series.to_physical()
-        return series.cast(pl.Float64, strict=False).to_numpy()
-    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
-        raise DriftError(f"column {series.name!r}: expected numbers, found {dtype}") from error
-
-
-def as_text(series: pl.Series) -> pl.Series:
-    """The column as text; whole numbers look alike whatever type holds them.
-
-    Raises
-    ------
-    DriftError
-        If the type has no text of its own (lists, structures).
-    """
-    try:
-        if series.dtype.is_float():
-            whole = series.cast(pl.Int64, strict=False)
-            if whole.null_count() == series.null_count() and (whole == series).all():
-                series = whole
-        return series.cast(pl.String)
-    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
-        raise DriftError(f"column {series.name!r}: expected categories, found {series.dtype}") from error
-
-
 def finite_values(numbers: Floats) -> Floats:
     """Those that are finite; the array itself where all are."""
     with np.errstate(all="ignore"):
@@ -262,3 +243,20 @@ def few_distinct(values: Floats, *, most: int) -> Floats | None:
         distinct.append(float(values[place]) + 0.0)  # -0.0 and 0.0 are one number
         place = int(values.searchsorted(values[place], side="right"))
     return np.array(distinct)
+
+
+def running_sums(values: Floats) -> Floats:
+    """Running sums from 0, block by block: rounding errors grow with the blocks, not with the values.
+
+    Examples
+    --------
+    >>> running_sums(np.array([1.0, 2.0, 3.0])).tolist()
+    [0.0, 1.0, 3.0, 6.0]
+    """
+    sums = np.zeros(values.size + 1)
+    with np.errstate(all="ignore"):
+        for first in range(0, values.size, SUMMED):
+            block = sums[first + 1 : first + 1 + SUMMED]
+            np.cumsum(values[first : first + SUMMED], out=block)
+            block += sums[first]
+    return sums

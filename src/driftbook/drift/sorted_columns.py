@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftbook.drift.batches import Pairing
-from driftbook.drift.profile import ColumnProfile, Floats, Integers
+from driftbook.drift.profile import ColumnProfile, Floats, Integers, running_sums
 
 BOTH_LARGE = 30_000
+EXACT_ROWS = 10_000  # up to here scipy's ks_2samp counts paths exactly
 CELLS_AT_ONCE = 256
 ROUNDING = 1e-13  # an average below is what differences of running sums leave of nothing
+MOST_SQUARED = 2_000_000  # rows whose squared ranks add up within int64
 FEW_TO_MANY = 8  # up to this ratio of sizes, merging quantile grids costs less than searching
 
 
@@ -41,11 +43,13 @@ def ks_distances(pair: Pairing) -> Floats:
         return np.full(len(batches), np.nan)
     if len(batches) and _is_large(pair):
         each = (ks_distance(reference, batches.profile(number)) for number in range(len(batches)))
-        return np.array([distance if size else np.nan for distance, size in zip(each, sizes, strict=True)])
+        found = np.array([distance if size else np.nan for distance, size in zip(each, sizes, strict=True)])
+        return _on_steps(found, n, sizes)
     m = sizes[batches.owner]
     # of tied points the last one gives the largest difference above, the first one below
     above, below = pair.largest(batches.stop / m - pair.right / n), pair.largest(pair.left / n - batches.start / m)
-    return np.maximum(np.maximum(above, below), np.where(sizes > 0, 0.0, np.nan))
+    largest = np.maximum(np.maximum(above, below), np.where(sizes > 0, 0.0, np.nan))
+    return _on_steps(largest, n, sizes)
 
 
 def ks_distance(first: ColumnProfile, second: ColumnProfile) -> float:
@@ -53,12 +57,18 @@ def ks_distance(first: ColumnProfile, second: ColumnProfile) -> float:
     if not (first.finite and second.finite):
         return 0.0
     few, many = (first, second) if first.values.size <= second.values.size else (second, first)
-    if few.values.size > BOTH_LARGE:
+    if few.values.size > BOTH_LARGE and few.upto is None and many.upto is None:
         return _ks_by_bounds(many.values, few.values)
     n, m = few.finite, many.finite
     difference = few.rank(few.values) / n - many.rank(few.values) / m
     below = many.rank(few.values, side="left") / m - few.rank(few.values, side="left") / n
     return float(max(difference.max(), below.max(), 0.0))
+
+
+def _on_steps(distances: Floats, n: int, sizes: Integers) -> Floats:
+    """Differences of small samples as the nearest of the values they can take, as scipy has them."""
+    steps = np.lcm(n, np.maximum(sizes, 1))
+    return np.where(np.maximum(sizes, n) <= EXACT_ROWS, np.round(distances * steps) / steps, distances)
 
 
 def wasserstein_distances(pair: Pairing) -> Floats:
@@ -103,11 +113,7 @@ def cramer_von_mises_distances(pair: Pairing) -> Floats:
     n, sizes = reference.finite, batches.finite
     if not n:
         return np.full(len(batches), np.nan)
-    own = reference.rank(reference.values) / n
-    weights = np.ones(own.size) if reference.weights is None else reference.weights.astype(np.float64)
-    first = np.concatenate([[0.0], np.cumsum(weights * own)])
-    second = np.concatenate([[0.0], np.cumsum(weights * own * own)])
-    rows = np.concatenate([[0.0], np.cumsum(weights)])
+    sums = rows, first, second = _rank_sums(reference)
     m = sizes[batches.owner].astype(np.float64)
     level, mass = batches.stop / m, (batches.stop - batches.start).astype(np.float64)
     last = _last_of_ties(pair, level)
@@ -115,11 +121,25 @@ def cramer_von_mises_distances(pair: Pairing) -> Floats:
     place = reference.values.searchsorted(batches.values, side="left")
     before = _shifted(place.astype(np.float64), pair).astype(np.int64)
     flat = _shifted(last, pair)
-    between = second[place] - second[before] - 2 * flat * (first[place] - first[before])
+    between = (second[place] - second[before]) / n**2 - 2 * flat * (first[place] - first[before]) / n
     between += flat * flat * (rows[place] - rows[before])
-    inside = pair.total(between) + _beyond(pair, second, first, rows, place)
+    inside = pair.total(between) + _beyond(pair, sums, place)
     averages = (at_points + inside) / (n + sizes)
     return np.where(averages < ROUNDING, 0.0 * averages, averages)
+
+
+def _rank_sums(reference: ColumnProfile) -> tuple[Integers, Integers, Integers | Floats]:
+    """Running sums from 0 of rows, of their ranks and of the ranks squared, over a column's values.
+
+    As whole numbers, which do not round; the squares of more rows leave the range of int64.
+    """
+    n = reference.finite
+    ranks = reference.rank(reference.values).astype(np.int64)
+    weights = np.ones_like(ranks) if reference.weights is None else reference.weights
+    rows, first = (np.concatenate([[0], np.cumsum(each)]) for each in (weights, weights * ranks))
+    if n <= MOST_SQUARED:
+        return rows, first, np.concatenate([[0], np.cumsum(weights * ranks * ranks)])
+    return rows, first, running_sums(weights * ranks.astype(np.float64) ** 2)
 
 
 def _last_of_ties(pair: Pairing, level: Floats) -> Floats:
@@ -140,12 +160,12 @@ def _shifted(values: Floats, pair: Pairing) -> Floats:
     return moved
 
 
-def _beyond(pair: Pairing, second: Floats, first: Floats, rows: Floats, place: Integers) -> Floats:
+def _beyond(pair: Pairing, sums: tuple[Integers, Integers, Integers | Floats], place: Integers) -> Floats:
     """The part of the sum above the last value of each batch, where its distribution function is 1."""
-    found = np.zeros(len(pair.batches))
+    found, n = np.zeros(len(pair.batches)), pair.reference.finite
     held = np.flatnonzero(np.diff(pair.batches.offsets))
-    at = place[pair.batches.offsets[held + 1] - 1]
-    found[held] = (second[-1] - second[at]) - 2 * (first[-1] - first[at]) + (rows[-1] - rows[at])
+    rows, first, second = (each[-1] - each[place[pair.batches.offsets[held + 1] - 1]] for each in sums)
+    found[held] = second / n**2 - 2 * first / n + rows
     return found
 
 
