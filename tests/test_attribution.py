@@ -14,7 +14,13 @@ from customers_drifting import CURRENT, KINDS, REFERENCE, customers, some, where
 from model_samples import binary_case, labelled_rows, multiclass_case
 
 from driftbook.attribution import Alarm, Attribution, attribute
+from driftbook.attribution.coding import code_columns
+from driftbook.attribution.conditions import condition
 from driftbook.attribution.score_change import score_change
+from driftbook.attribution.warrant import keep_warranted
+from driftbook.attribution.weights import column_weights
+from driftbook.data.scales import measure_scales
+from driftbook.data.scenarios import inject
 from driftbook.drift.domain import domain_classifier
 from driftbook.errors import ModelError
 from driftbook.model.training import fit_quickly
@@ -323,3 +329,48 @@ def test_a_part_of_the_score_that_is_chance_is_nobodys() -> None:
     assert not split.is_certain
     assert split.share(["age"]) is None
     assert np.allclose(split.columns["score_change"], 0.0)
+
+
+def scenario_rows(name: str) -> pl.DataFrame:
+    """The current customers under a scenario of ours, two days after its onset."""
+    content = {
+        "columns": {
+            "target": "left",
+            "positive_class": "yes",
+            "numeric": ["monthly_charges", "age", "calls"],
+            "categorical": ["plan", "region"],
+        },
+        "derived": {},
+        "scenario": {"name": name, "onset_day": 1, "strength": 1.0},
+    }
+    case = binary_case(**content)
+    random = np.random.default_rng(3)
+    reference, current = (
+        rows.with_columns(target=pl.Series(random.choice(["yes", "no"], rows.height))) for rows in (REFERENCE, CURRENT)
+    )
+    return inject(current, case, day=3, scales=measure_scales(reference, case))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "drifted", "truth"),
+    [
+        ("missing_values", ["monthly_charges", "plan"], {"monthly_charges": "missing", "plan": "missing"}),
+        ("new_category", ["region"], {"region": "new"}),
+        ("sudden", ["monthly_charges", "plan"], {"monthly_charges": "mean", "plan": "share"}),
+    ],
+)
+def test_what_a_scenario_injects_is_named(scenario: str, drifted: list[str], truth: dict[str, str]) -> None:
+    answer = explained(scenario_rows(scenario), *drifted)
+    assert {cause.lead: cause.effect.aspect for cause in answer.causes} == truth
+
+
+def test_a_condition_that_luck_suggests_is_dropped() -> None:
+    current = where(MONTHLY, "monthly_charges", pl.col("monthly_charges") * 1.18)
+    coded = code_columns(REFERENCE, current, kinds=KINDS)
+    weights = column_weights([coded["monthly_charges"]])
+    contract = coded["contract"]
+    place = contract.labels.index("month-to-month")
+    true = condition(contract, place, place)
+    lucky = condition(coded["alone_7"], 0, 9)
+    assert keep_warranted((lucky, true), coded, weights, change="within") == (true,)
+    assert keep_warranted((lucky,), coded, weights, change="within") == ()

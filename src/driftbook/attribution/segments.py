@@ -14,32 +14,30 @@ Shares of segments that do not overlap add up, to 1 over all rows. The share has
 All rows hold 100 % of every shift, so a search for the largest share is no search: what is wanted holds much more
 than its size. ``within`` asks for the change inside comparable rows: its first part, less the larger of the
 segment's two sizes and their difference ("charges are higher for monthly contracts"). ``frequency`` asks for rows
-that came or went: its share, less the smaller size ("students in halls rose from 5 % to 70 %"). Three standard
-errors are taken off, so that small segments do not win by chance, and a little for every further condition; a shift
-that is itself within chance has no segment. A beam search over conditions at the reference's quantiles and
-categories finds it; the same rows give the same segment.
+that came or went: its share, less the smaller size ("students in halls rose from 5 % to 70 %"). Two standard errors
+are taken off, so that small segments do not win by chance, and a little for every further condition; conditions that
+luck explains are dropped in the end, and a shift that is itself within chance has no segment. A beam search over
+conditions at the reference's quantiles and categories finds it; the same rows give the same segment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from driftbook.attribution.coding import CodedColumn, Codes, Floats
 from driftbook.attribution.conditions import Condition, Mask, condition, spans
+from driftbook.attribution.warrant import Change, keep_warranted
 from driftbook.attribution.weights import Weights
-
-Change = Literal["within", "frequency"]
 
 MOST_CONDITIONS = 3
 BEAM = 8
 PER_COLUMN = 2  # extensions of one segment by the same column that stay in the beam
 LEAST_GAIN = 0.2  # a segment must hold so much more than its size
-PRICE = 0.05  # of a further condition, in shares
-ERRORS = 3.0  # standard errors taken off
+PRICE = 0.02  # of a further condition, in shares
+ERRORS = 2.0  # standard errors taken off
 MOST_COLUMNS = 24  # that may join a segment; of more, those that tell most by themselves
 LEAST_ROWS = 10
 LEAST_SIZE = 0.01
@@ -120,6 +118,11 @@ def find_segment(
             break
         if best is None or beam[0].gain > best.gain:
             best = beam[0]
+    if best is None:
+        return None
+    warranted = keep_warranted(best.conditions, columns, weights, change=change)
+    if warranted != best.conditions:
+        best = search.segment(warranted) if warranted else None
     return best if best is not None and best.gain >= LEAST_GAIN else None
 
 
@@ -165,17 +168,27 @@ class _Search:
         judged = self._judged(parent)
         taken = [at for at, column in enumerate(self.columns) if any(each.column == column.name for each in known)]
         gain = np.where(np.isin(self.candidates[:, 0], taken), -np.inf, judged.gain - PRICE * len(known))
-        return [
-            Segment(
-                conditions=tuple(sorted((*known, self._condition(at)))),
-                change=self.change,
-                share=float(judged.share[at]),
-                before=float(judged.before[at]),
-                after=float(judged.after[at]),
-                gain=float(gain[at]),
-            )
-            for at in _leaders(gain, self.candidates[:, 0])
-        ]
+        return [self._extended(known, judged, at) for at in _leaders(gain, self.candidates[:, 0])]
+
+    def segment(self, conditions: tuple[Condition, ...]) -> Segment:
+        """The segment of given conditions."""
+        *known, last = conditions
+        parent = Segment(tuple(known), self.change, 0.0, 0.0, 0.0, 0.0) if known else None
+        place = next(at for at, column in enumerate(self.columns) if column.name == last.column)
+        first = int(self.starts[place])
+        span = (place, first + last.first, first + last.last + 1)
+        [at] = np.flatnonzero((self.candidates == span).all(axis=1)).tolist()
+        return self._extended(tuple(known), self._judged(parent), at)
+
+    def _extended(self, known: tuple[Condition, ...], judged: _Judged, at: int) -> Segment:
+        return Segment(
+            conditions=tuple(sorted((*known, self._condition(at)))),
+            change=self.change,
+            share=float(judged.share[at]),
+            before=float(judged.before[at]),
+            after=float(judged.after[at]),
+            gain=float(judged.gain[at]) - PRICE * len(known),
+        )
 
     def narrowed(self, weights: Weights) -> _Search:
         """The same search among the columns that tell most by themselves, where there are many."""
