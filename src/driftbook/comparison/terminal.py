@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 WIDTH = 100
 MOST_ROWS = 250
 MOST_FINDINGS = 20
+CALM = "The record (--json) has all rows; of calm columns only the method nearest to its limit is shown."
 COLUMN, METHOD = 25, 18
 WIDTHS = (10, 10, 10, 9)
 
@@ -35,7 +36,8 @@ def as_text(comparison: Comparison) -> str:
     lines += _findings(comparison.findings)
     if not comparison.table.is_empty():
         lines += ["", *_table(comparison.table, by=comparison.surprise)]
-        lines += ["", *(line for origin in comparison.origins for line in textwrap.wrap(origin, WIDTH))]
+        notes = [*comparison.origins, CALM]
+        lines += ["", *(line for note in notes for line in textwrap.wrap(note, WIDTH))]
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -53,19 +55,19 @@ def _findings(findings: pl.DataFrame) -> list[str]:
 def _table(table: pl.DataFrame, *, by: str) -> list[str]:
     """Rows of one column stay together, the column farthest beyond its limit first, all together on top."""
     marked = table.with_columns(excess().fill_null(-1.0), place=pl.int_range(pl.len()))
-    order = pl.col("drifted").any().over("column"), pl.col("excess").max().over("column")
-    first = pl.col("place").min().over("column")
-    ordered = marked.sort(
-        pl.col("role") != "table", -order[0].cast(pl.Int8), -order[1], first, -pl.col("excess"), "place"
-    )
+    column = (pl.col("drifted").any(), pl.col("excess").max(), pl.col("place").min())
+    drifted, most, first = (each.over("column") for each in column)
+    ordered = marked.sort(pl.col("role") != "table", ~drifted, -most, first, -pl.col("excess"), "place")
+    nearest = pl.col("column").is_first_distinct() | (pl.col("band") != "stable").any().over("column")
+    shown = ordered.filter(nearest)
     names = ("value", "limit", by.removesuffix("_value"), "effect")
     head = "".join(f"{name:>{width}}" for name, width in zip(names, WIDTHS, strict=True))
     lines = [f"{'column':<{COLUMN}}  {'method':<{METHOD}}{head}  band"]
     last = None
-    for row in ordered.head(MOST_ROWS).iter_rows(named=True):
+    for row in shown.head(MOST_ROWS).iter_rows(named=True):
         lines.append(_line(row, by=by, is_first=row["column"] != last))
         last = row["column"]
-    hidden = ordered.height - MOST_ROWS
+    hidden = shown.height - MOST_ROWS
     return [*lines, f"… and {hidden:,} more rows, calmer than these; --json FILE has all"] if hidden > 0 else lines
 
 
@@ -76,7 +78,7 @@ def _line(row: dict[str, Any], *, by: str, is_first: bool) -> str:
         format_value(value),
         format_value(row["threshold"]),
         format_value(row[by], format="p_value"),
-        format_value(row["effect_size"]),
+        format_value(row["effect_size"]) if is_first else "",
     )
     numbers = "".join(f"{text:>{width}}" for text, width in zip(texts, WIDTHS, strict=True))
     sign = SHAPES[TONES.get(row["band"], "calm")]

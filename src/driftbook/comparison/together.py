@@ -19,10 +19,10 @@ from driftbook.config.policy import CalibratedThreshold
 from driftbook.drift.calibration import FEWEST_ROWS, LARGEST_SHARE
 from driftbook.drift.domain import DomainResult, domain_classifier
 from driftbook.drift.engine import DRIFT_SCHEMA
+from driftbook.drift.joint import ALL_COLUMNS
 from driftbook.drift.measuring import FAULTS
 from driftbook.drift.profile import Kind
 
-ALL_COLUMNS = "all columns"
 METHOD = "domain_classifier"
 SHARE = 10  # a tenth of the budget is for the classifier
 MODERATE = 10  # times as probable
@@ -100,6 +100,7 @@ def _row(found: DomainResult, *, rows: int, policy: Policy) -> pl.DataFrame:
         "on": "statistic",
         "band": band,
         "drifted": band == "drifted",
+        "matters": True,
         "chance": min(SHARE * found.p_value, 1.0),
         "origin": f"1 false alarm in {SHARE * budget:g} comparisons",
     }
