@@ -35,7 +35,7 @@ def save_profile(path: Path, profile: Profile) -> Path:
     header = json.dumps({"format": FORMAT, "columns": about}, ensure_ascii=False).encode()
     arrays["about"] = np.frombuffer(header, dtype=np.uint8)
     with writing(path) as beside:
-        _write_archive(beside, arrays)
+        write_archive(beside, arrays)
     return path
 
 
@@ -93,7 +93,8 @@ def _unpacked(position: int, about: Mapping[str, Any], archive: Mapping[str, NDA
     )
 
 
-def _write_archive(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+def write_archive(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Write arrays as ``.npz`` of which the bytes depend on the content alone."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays.items():
             stream = io.BytesIO()
