@@ -69,7 +69,8 @@ def write_sentence(
         told += f" for `{segment.text}` ({percent(min(segment.share, 1.0))} of its shift)"
     if others:
         told += f", and {listed(others)} {'moves' if len(others) == 1 else 'move'} with it"
-    if segment is not None and segment.change == "frequency" and set(segment.columns) != {effect.column}:
+    own = {effect.column, *others} if effect.aspect in ("mean", "spread") else {effect.column}
+    if segment is not None and segment.change == "frequency" and not set(segment.columns) <= own:
         told += f"; rows with `{segment.text}` went from {percent(segment.before)} to {percent(segment.after)}"
     told = f"{when}, {told}" if when else told
     return f"{told[0].upper()}{told[1:]}{f'; {weight}' if weight else ''}."
