@@ -21,16 +21,9 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from driftbook.drift.column_values import as_numbers, as_text
 from driftbook.drift.grid import Grid, GridColumn
-from driftbook.drift.profile import (
-    ColumnProfile,
-    Floats,
-    Integers,
-    Profile,
-    as_numbers,
-    as_text,
-    finite_values,
-)
+from driftbook.drift.profile import ColumnProfile, Floats, Integers, Profile, finite_values
 from driftbook.drift.summaries import FrequentItems, Moments
 from driftbook.errors import DriftError
 

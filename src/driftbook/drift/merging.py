@@ -21,9 +21,10 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import polars as pl
 
+from driftbook.drift.column_values import as_numbers
 from driftbook.drift.compact import CompactColumn, CompactProfile, compact_profile
 from driftbook.drift.grid import Grid, grid_of
-from driftbook.drift.profile import ColumnProfile, Floats, Profile, as_numbers, finite_values
+from driftbook.drift.profile import ColumnProfile, Floats, Profile, finite_values
 from driftbook.errors import DriftError
 
 FINEST = 2.0**53  # places of means are not rounded: sums must come out right
