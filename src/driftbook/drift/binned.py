@@ -148,7 +148,9 @@ class KullbackLeibler(PopulationStability):
         return found
 
     def distance(self, before: Floats, after: Floats) -> Floats:
-        """See :class:`Binned`."""
+        """See :class:`Binned`; Evidently scales the filled shares to one again."""
+        if self.binning == "evidently":
+            before, after = (each / each.sum(axis=1, keepdims=True) for each in (before, after))
         return np.maximum(_products(before, _log_ratio(before, after)), 0.0)
 
     def scaled(self, statistics: Floats, weight: Floats) -> Floats:
