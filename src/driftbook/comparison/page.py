@@ -43,13 +43,13 @@ display:flex;flex-direction:column}}
 .dbc-card h3.dbc-name{{font-size:14px;font-weight:600;margin:0;overflow-wrap:anywhere;line-height:1.4;
 color:var(--jp-content-font-color0,inherit)}}
 .dbc-card p{{margin:.25em 0 .7em;overflow-wrap:anywhere}}.dbc-dim{{color:var(--jp-content-font-color2,#77808f)}}
-.dbc-card table{{table-layout:fixed;border-collapse:collapse;border:0;width:100%;margin:auto 0 0;font-size:12px;
+.dbc-card table{{border-collapse:collapse;border:0;width:100%;margin:auto 0 0;font-size:12px;
 font-variant-numeric:tabular-nums}}
-.dbc-card.dbc-card tr{{background:none}}
-.dbc-card.dbc-card :is(th,td){{border:0;border-top:1px solid #8a94a633;padding:.2em 0 .2em .8em;text-align:right;
+.dbc-card.dbc-card.dbc-card tr{{background:none}}
+.dbc-card.dbc-card :is(th,td){{border:0;border-top:1px solid #8a94a633;padding:.2em 0 .2em .7em;text-align:right;
 font-weight:400;white-space:nowrap;background:none;max-width:none}}
-.dbc-card.dbc-card :is(th,td):first-child{{text-align:left;padding-left:0;width:40%;overflow:hidden;
-text-overflow:ellipsis}}.dbc-card .dbo{{margin-bottom:.7em}}
+.dbc-card.dbc-card :is(th,td):first-child{{text-align:left;padding-left:0;width:40%;
+white-space:normal}}.dbc-card .dbo{{margin-bottom:.7em}}
 .dbc-card.dbc-card thead th{{border-top:0;color:var(--jp-content-font-color2,#77808f);font-size:11.5px}}
 .dbc-card.dbc-card .o td{{font-weight:600}}
 .dbc details{{margin:1em 0}}.dbc summary{{cursor:pointer;color:var(--jp-content-font-color2,#77808f)}}
@@ -142,9 +142,10 @@ def _cards(comparison: Comparison, most_cards: int) -> str:
     if hidden:
         text += f'<p class="dbc-dim">… and {hidden:,} more, all calmer than these; the table and the JSON hold all.</p>'
     before, after = (escape(title) for title in comparison.titles)
+    sd = "<span>sd: standard deviations of the reference.</span>"
     key = f'<span><i></i>{before}</span><span><i class="c"></i>{after}</span>'
     origin = "".join(f"<span>{escape(each)}</span>" for each in comparison.origins)
-    return f'<h2 class="dbc-head">Columns</h2><div class="dbc-key">{key}{origin}</div>{text}'
+    return f'<h2 class="dbc-head">Columns</h2><div class="dbc-key">{key}{origin}{sd}</div>{text}'
 
 
 def _card(column: dict[str, Any], rows: pl.DataFrame, comparison: Comparison) -> str:
@@ -178,14 +179,14 @@ def _methods(rows: pl.DataFrame, by: str) -> str:
 
 
 def effect_text(column: dict[str, Any]) -> str:
-    """The effect size in words; empty where there is none.
+    """The effect size in standard deviations of the reference (sd); empty where there is none.
 
     Examples
     --------
     >>> effect_text({"kind": "numeric", "effect_size": -0.5})
-    '−0.5 standard deviations'
+    '−0.5 sd'
     """
     effect = column["effect_size"]
     if effect is None or column["kind"] != "numeric":
         return ""
-    return f"{'+' if effect > 0 else ''}{format_value(effect)} standard deviations"
+    return f"{'+' if effect > 0 else ''}{format_value(effect)} sd"
