@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,26 @@ import pytest
 from drift_cases import BATCH_ROWS, stream, use_case
 
 from driftbook.config import Policy, load_policy
-from driftbook.drift.engine import DRIFT_SCHEMA, Reference, analyse_drift, batch_verdicts, build_reference, excess
+from driftbook.drift.engine import (
+    DRIFT_SCHEMA,
+    Reference,
+    against_previous,
+    analyse_drift,
+    batch_verdicts,
+    build_reference,
+    excess,
+)
+from driftbook.drift.seasons import WEEKDAYS
 from driftbook.errors import ConfigError, DriftError, UnknownNameError
 
-CALIBRATED = load_policy("calibrated")
+
+def columns_alone(policy: Policy) -> Policy:
+    """The policy with methods on the shape of single columns only."""
+    methods = {"numeric": ("kolmogorov_smirnov", "psi"), "categorical": ("psi",), "table": ()}
+    return policy.model_copy(update={"drift": policy.drift.model_copy(update=methods)})
+
+
+CALIBRATED = columns_alone(load_policy("calibrated"))
 QUIET, ODD = "2026-06-01", "2026-06-02"
 
 
@@ -210,6 +227,42 @@ def test_a_column_that_cannot_matter_is_shown_and_does_not_alarm(reference: Refe
     assert drifted(table) == {(ODD, "age")}
     assert table.filter(column="age")["matters"].any() is False
     assert batch_verdicts(table, CALIBRATED)["alarmed"].to_list() == [False, False]
+
+
+def test_a_step_is_seen_against_the_day_before_on_its_day_only(reference: Reference) -> None:
+    rows = stream(batches=6, seed=8, prefix="2026-06")
+    stepped = rows.with_columns(pl.when(pl.col("batch_id") > "2026-06-03").then(pl.col("age") + 25).otherwise("age"))
+    table = against_previous(reference, stepped, policy=CALIBRATED)
+    assert table["batch_id"].unique().sort().to_list() == [f"2026-06-{day:02d}" for day in range(2, 7)]
+    assert drifted(table) == {("2026-06-04", "age")}
+
+
+def test_with_a_season_a_sunday_is_held_against_sundays(tmp_path: Path) -> None:
+    def rows(first: int, days: int, seed: int) -> pl.DataFrame:
+        parts = []
+        for number in range(first, first + days):
+            day = date(2026, 1, 1) + timedelta(days=number)
+            part = stream(batches=1, seed=seed + number).with_columns(batch_id=pl.lit(day.isoformat()))
+            parts.append(part.with_columns(pl.col("age") + (30 if day.weekday() == 6 else 0)))
+        return pl.concat(parts)
+
+    built = {
+        season: build_reference(rows(0, 70, 100), case=use_case(batch={"rows": BATCH_ROWS, "season": season}), seed=1)
+        for season in ("none", "weekday")
+    }
+    built["weekday"] = Reference.load(built["weekday"].save(tmp_path))
+    sundays = rows(70, 14, 500).with_columns(
+        pl.when(pl.col("batch_id") > "2026-03-17").then(70.0 - 0.1 * pl.col("age")).otherwise("age").alias("age")
+    )
+    found = {
+        season: {day for day, column in drifted(analyse_drift(each, sundays, policy=CALIBRATED)) if column == "age"}
+        for season, each in built.items()
+    }
+    later = {day for day in sundays["batch_id"].unique() if day > "2026-03-17"}
+    assert found["weekday"] == later
+    assert sorted(built["weekday"].seasons) == sorted(WEEKDAYS)
+    quiet = analyse_drift(built["weekday"], rows(70, 14, 900), policy=CALIBRATED)
+    assert drifted(quiet) == set()
 
 
 def test_whole_batches_are_judged_beside_columns() -> None:

@@ -139,15 +139,21 @@ Source = Annotated[SimulateSource | FilesSource | SqlSource | ServiceSource, Fie
 
 
 class Batch(Frozen):
-    """How the stream is cut: by ``period`` of the event time, or ``rows`` each where there is no time."""
+    """How the stream is cut: by ``period`` of the event time, or ``rows`` each where there is no time.
+
+    ``season``: compare a batch with the reference's batches of the same weekday or hour only.
+    """
 
     period: Literal["day", "hour"] | None = None
     rows: int | None = Field(default=None, ge=20)
+    season: Literal["none", "weekday", "hour"] = "none"
 
     @model_validator(mode="after")
     def _check(self) -> Batch:
         if (self.period is None) == (self.rows is None):
             raise ValueError("give either period (day, hour) or rows")
+        if self.season == "hour" and self.period != "hour":
+            raise ValueError("season hour needs period hour")
         return self
 
 

@@ -17,18 +17,26 @@ import polars as pl
 
 from driftbook.config import Policy
 from driftbook.config.policy import ConstantThreshold, DriftPolicy
-from driftbook.drift.batches import stack_batches
+from driftbook.drift.batches import Batches, stack_batches
 from driftbook.drift.excess import excess
 from driftbook.drift.joint import as_measured, joint_method, measure_jointly
 from driftbook.drift.judging import DRIFT_SCHEMA, judge
 from driftbook.drift.measuring import FAULTS, Measured, join_blocks, measure_column, unmeasured
 from driftbook.drift.methods import method
-from driftbook.drift.profile import Integers
+from driftbook.drift.profile import ColumnProfile, Integers
 from driftbook.drift.reference import Reference, build_reference
-from driftbook.drift.thresholds import ACCUMULATED, limits_of
+from driftbook.drift.thresholds import ACCUMULATED, Limits, limits_of
 from driftbook.errors import ConfigError, DriftError
 
-__all__ = ["DRIFT_SCHEMA", "Reference", "analyse_drift", "batch_verdicts", "build_reference", "excess"]
+__all__ = [
+    "DRIFT_SCHEMA",
+    "Reference",
+    "against_previous",
+    "analyse_drift",
+    "batch_verdicts",
+    "build_reference",
+    "excess",
+]
 
 ROWS_AT_ONCE = 2_000_000  # of a column; a year of hourly batches is measured in a few blocks
 
@@ -76,24 +84,42 @@ def analyse_drift(
     drift = policy.drift
     check_methods(drift)
     silent |= {name for name, role in reference.roles.items() if role == "target"}
-    limits = limits_of(
-        drift,
-        profile=reference.profile,
-        basis=reference.basis,
-        batches_per_day=reference.batches_per_day,
-        silent=silent,
-    )
-    rows = rows.sort("batch_id", maintain_order=True)
-    runs = rows["batch_id"].rle().struct.unnest()
-    offsets = np.concatenate([[0], np.cumsum(runs["len"].to_numpy())]).astype(np.int64)
-    stream = _Stream(rows, runs["value"].to_list(), offsets)
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-        found = threads.map(lambda name: _measure(reference, drift, name, stream), reference.profile)
-        measured = [each for column in found for each in column]
+    limits = _limits(reference, drift, silent)
+    stream = _Stream.of(rows)
+    measured = _measure_columns(reference, drift, stream)
     if drift.table:
         measured += _measure_jointly(reference, drift, stream, joint)
     fixed = drift.prediction_limit
     return judge(measured, stream.batch_ids, limits=limits, prediction_limit=fixed, silent=silent)
+
+
+def against_previous(
+    reference: Reference, rows: pl.DataFrame, *, policy: Policy, silent: frozenset[str] = frozenset()
+) -> pl.DataFrame:
+    """Compare every batch with the one before it, instead of with the reference.
+
+    A step is seen on its day only, a slow drift never: this tells *when* something changed. What days differ by without
+    drift is known from the reference, so its limits hold here too. Methods on whole batches are left out.
+
+    Parameters
+    ----------
+    reference, rows, policy, silent
+        As of :func:`analyse_drift`.
+
+    Returns
+    -------
+    Long table of the same columns, of all batches but the first.
+    """
+    drift = policy.drift
+    check_methods(drift)
+    silent |= {name for name, role in reference.roles.items() if role == "target"}
+    limits = _limits(reference, drift, silent)
+    stream = _Stream.of(rows)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+        found = threads.map(lambda name: _measure_steps(reference, drift, name, stream), reference.profile)
+        measured = [each for column in found for each in column]
+    fixed = drift.prediction_limit
+    return judge(measured, stream.batch_ids[1:], limits=limits, prediction_limit=fixed, silent=silent)
 
 
 def batch_verdicts(table: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -146,17 +172,29 @@ class _Stream:
     batch_ids: Sequence[str]
     offsets: Integers
 
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> _Stream:
+        """Rows in any order."""
+        rows = rows.sort("batch_id", maintain_order=True)
+        runs = rows["batch_id"].rle().struct.unnest()
+        offsets = np.concatenate([[0], np.cumsum(runs["len"].to_numpy())]).astype(np.int64)
+        return cls(rows, runs["value"].to_list(), offsets)
+
     def bounds(self) -> Iterator[tuple[str, int, int]]:
         """Each batch, its first row and the one after its last."""
         return zip(self.batch_ids, self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True)
 
-    def blocks(self) -> Iterator[Integers]:
-        """Offsets of as many batches as are measured at once."""
+    def blocks(self, reference: Reference) -> Iterator[tuple[int, int]]:
+        """First batch and the one after the last of as many as are measured at once: rows and season permitting."""
         first = 0
         while first < len(self.batch_ids):
             last = int(np.searchsorted(self.offsets, self.offsets[first] + ROWS_AT_ONCE, side="right")) - 1
             last = min(max(last, first + 1), len(self.batch_ids))
-            yield self.offsets[first : last + 1]
+            if reference.seasons:
+                before = reference.profile_for(self.batch_ids[first])
+                same = (reference.profile_for(each) is before for each in self.batch_ids[first:last])
+                last = first + next((place for place, each in enumerate(same) if not each), last - first)
+            yield first, last
             first = last
 
 
@@ -164,7 +202,8 @@ def _measure_jointly(
     reference: Reference, drift: DriftPolicy, stream: _Stream, joint: pl.DataFrame | None
 ) -> Iterator[Measured]:
     """Whole batches by the policy's methods."""
-    methods = [name for name in drift.table if name != ACCUMULATED]
+    counted = bool(reference.batch_rows)  # else the rows of a batch were chosen, and there is nothing to say
+    methods = [name for name in drift.table if name != ACCUMULATED and (counted or name != "row_count")]
     if joint is None:
         batches = {each: stream.rows[first:last] for each, first, last in stream.bounds()}
         joint = measure_jointly(reference.joint, batches, methods=methods)
@@ -188,18 +227,63 @@ def check_methods(drift: DriftPolicy) -> None:
                 )
 
 
+def _limits(reference: Reference, drift: DriftPolicy, silent: frozenset[str]) -> Limits:
+    return limits_of(
+        drift,
+        profile=reference.profile,
+        basis=reference.basis,
+        batches_per_day=reference.batches_per_day,
+        silent=silent,
+    )
+
+
+def _measure_columns(reference: Reference, drift: DriftPolicy, stream: _Stream) -> list[Measured]:
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+        found = threads.map(lambda name: _measure(reference, drift, name, stream), reference.profile)
+        return [each for column in found for each in column]
+
+
 def _measure(reference: Reference, drift: DriftPolicy, name: str, stream: _Stream) -> list[Measured]:
-    """One column, all batches."""
-    before, role = reference.profile[name], reference.roles[name]
-    methods = drift.numeric if before.kind == "numeric" else drift.categorical
+    """One column, all batches, each against what its season is compared with."""
+    column = _Column(reference, drift, name)
     try:
         if name not in stream.rows.columns:
             raise DriftError("the column is missing in the batch")
         blocks = []
-        for offsets in stream.blocks():
-            batches = stack_batches(stream.rows[name], offsets, kind=before.kind)
-            blocks.append(measure_column(name, reference=before, role=role, batches=batches, methods=methods))
+        for first, last in stream.blocks(reference):
+            batches = stack_batches(stream.rows[name], stream.offsets[first : last + 1], kind=column.kind)
+            before = reference.profile_for(stream.batch_ids[first])[name]
+            blocks.append(column.measured(before, batches))
         return join_blocks(blocks)
     except FAULTS as fault:
-        rows = np.diff(stream.offsets)
-        return unmeasured(name, kind=before.kind, role=role, rows=rows, methods=methods, note=str(fault))
+        return column.unmeasured(np.diff(stream.offsets), str(fault))
+
+
+def _measure_steps(reference: Reference, drift: DriftPolicy, name: str, stream: _Stream) -> list[Measured]:
+    """One column, every batch against the one before."""
+    column = _Column(reference, drift, name)
+    try:
+        if name not in stream.rows.columns:
+            raise DriftError("the column is missing in the batch")
+        batches = stack_batches(stream.rows[name], stream.offsets, kind=column.kind)
+        steps = []
+        for number in range(1, len(batches)):
+            before, after = (batches.profile(each) for each in (number - 1, number))
+            steps.append(column.measured(before, Batches.of([after])))
+        return join_blocks(steps) if steps else []
+    except FAULTS as fault:
+        return column.unmeasured(np.diff(stream.offsets)[1:], str(fault))
+
+
+class _Column:
+    """A column's kind, role and methods."""
+
+    def __init__(self, reference: Reference, drift: DriftPolicy, name: str) -> None:
+        self.name, self.kind, self.role = name, reference.profile[name].kind, reference.roles[name]
+        self.methods = drift.numeric if self.kind == "numeric" else drift.categorical
+
+    def measured(self, before: ColumnProfile, batches: Batches) -> list[Measured]:
+        return measure_column(self.name, reference=before, role=self.role, batches=batches, methods=self.methods)
+
+    def unmeasured(self, rows: Integers, note: str) -> list[Measured]:
+        return unmeasured(self.name, kind=self.kind, role=self.role, rows=rows, methods=self.methods, note=note)

@@ -27,8 +27,9 @@ from driftbook.drift.calibration import (
     null_amounts,
 )
 from driftbook.drift.joint import JointReference, joint_amounts, joint_deviations
-from driftbook.drift.profile import ColumnProfile, Floats, Integers, Kind, Profile, column_profile
+from driftbook.drift.profile import ColumnProfile, Floats, Integers, Kind, Profile, profile, readable
 from driftbook.drift.profile_file import load_profile, save_profile
+from driftbook.drift.seasons import Season, season_of
 from driftbook.errors import DriftError
 from driftbook.storage import load_json, read_parquet, write_json, write_parquet
 
@@ -45,7 +46,7 @@ class Reference:
 
     ``batch_rows`` are the rows of the reference's own batches, in order. ``sample`` holds some of its rows as they
     were (at most 5,000, drawn by chance), for methods that look at all columns together, and ``deviations`` what those
-    say of its own chunks.
+    say of its own chunks. ``seasons`` holds the profile of each season, if the use case has any.
     """
 
     profile: Profile
@@ -55,6 +56,12 @@ class Reference:
     batch_rows: tuple[int, ...] = ()
     sample: pl.DataFrame = field(default_factory=pl.DataFrame)
     deviations: Mapping[str, Floats] = field(default_factory=dict)
+    season: Season = "none"
+    seasons: Mapping[str, Profile] = field(default_factory=dict)
+
+    def profile_for(self, batch_id: str) -> Profile:
+        """What a batch is compared with: the part of its season, or all where there is none."""
+        return self.seasons.get(season_of(batch_id, self.season) or "", self.profile)
 
     @property
     def joint(self) -> JointReference:
@@ -71,6 +78,9 @@ class Reference:
         record = {"format": FORMAT, "roles": dict(self.roles), "batches_per_day": self.batches_per_day}
         record["batch_rows"] = list(self.batch_rows)
         record["deviations"] = {name: values.tolist() for name, values in self.deviations.items()}
+        record |= {"season": self.season, "seasons": sorted(self.seasons)}
+        for name, part in self.seasons.items():
+            save_profile(_season_file(folder, name), part)
         write_json(folder / "reference.json", {**record, "basis": {**basis, "amounts": amounts}})
         return folder
 
@@ -100,7 +110,13 @@ class Reference:
             tuple(record["batch_rows"]),
             read_parquet(folder / "reference_rows.parquet"),
             {name: np.array(values, dtype=np.float64) for name, values in record["deviations"].items()},
+            record["season"],
+            {name: load_profile(_season_file(folder, name)) for name in record["seasons"]},
         )
+
+
+def _season_file(folder: Path, name: str) -> Path:
+    return folder / f"reference_{name.replace(' ', '_')}.npz"
 
 
 def build_reference(rows: pl.DataFrame, *, case: UseCase, seed: int) -> Reference:
@@ -115,15 +131,15 @@ def build_reference(rows: pl.DataFrame, *, case: UseCase, seed: int) -> Referenc
         Of the random rows drawn where the reference has too few batches of its own.
     """
     kinds, roles = _monitored(case, rows)
-    rows = rows.sort("batch_id", maintain_order=True)
+    rows = readable(rows, kinds).sort("batch_id", maintain_order=True)
     chunks = _chunks(rows["batch_id"], batch_rows=case.batch.rows, seed=seed)
-    profiles: dict[str, ColumnProfile] = {}
+    whole = profile(rows, kinds)
+    seasons = _seasons(rows, case.batch.season, kinds) if chunks.origin == "batches" else {}
+    references = [seasons.get(season_of(each, case.batch.season) or "", whole) for each in chunks.batch_ids]
     amounts: dict[Pair, Floats] = {}
     for name, kind in kinds.items():
-        profiles[name] = column_profile(rows[name], kind=kind)
-        if chunks.places.size:
-            parts = stack_batches(rows[name].gather(chunks.places), np.asarray(chunks.offsets), kind=kind)
-            amounts.update(((name, method), values) for method, values in null_amounts(profiles[name], parts).items())
+        found = _amounts(rows[name], kind, chunks, [each[name] for each in references])
+        amounts.update(((name, method), values) for method, values in found.items())
     counted = case.batch.period is not None  # else the rows of a batch were chosen, and say nothing
     sizes = tuple(rows["batch_id"].rle().struct.field("len").to_list()) if counted else ()
     features = {name: kind for name, kind in kinds.items() if roles[name] == "feature"}
@@ -131,7 +147,29 @@ def build_reference(rows: pl.DataFrame, *, case: UseCase, seed: int) -> Referenc
     amounts.update(joint_amounts(deviations))
     basis = Basis(chunks.origin, chunks.rows, {pair: _rounded(each) for pair, each in amounts.items()}, chunks.note)
     per_day = BATCHES_PER_DAY[case.batch.period]
-    return Reference(Profile(profiles), roles, basis, per_day, sizes, sample, deviations)
+    return Reference(whole, roles, basis, per_day, sizes, sample, deviations, case.batch.season, seasons)
+
+
+def _amounts(series: pl.Series, kind: Kind, chunks: _Chunks, references: Sequence[ColumnProfile]) -> dict[str, Floats]:
+    """Amounts of a column's chunks by method, each against the rest of what its batch is compared with."""
+    found: dict[str, Floats] = {}
+    for reference in dict.fromkeys(references):
+        numbers = [number for number, each in enumerate(references) if each is reference]
+        bounds = [(chunks.offsets[number], chunks.offsets[number + 1]) for number in numbers]
+        places = np.concatenate([chunks.places[first:last] for first, last in bounds])
+        offsets = np.asarray(_offsets(np.array([last - first for first, last in bounds])))
+        parts = stack_batches(series.gather(places), offsets, kind=kind)
+        for name, values in null_amounts(reference, parts).items():
+            found.setdefault(name, np.full(len(references), np.nan))[numbers] = values
+    return found
+
+
+def _seasons(rows: pl.DataFrame, season: Season, kinds: Mapping[str, Kind]) -> dict[str, Profile]:
+    """A profile of the rows of each season."""
+    ids = rows["batch_id"].unique()
+    named = pl.DataFrame({"batch_id": ids, "season": [season_of(each, season) for each in ids]})
+    parts = rows.join(named, on="batch_id").filter(pl.col("season").is_not_null()).partition_by("season", as_dict=True)
+    return {str(name): profile(part, kinds) for (name,), part in sorted(parts.items())}
 
 
 def _monitored(case: UseCase, rows: pl.DataFrame) -> tuple[dict[str, Kind], dict[str, Role]]:
@@ -171,6 +209,7 @@ class _Chunks:
     rows: int
     places: Integers
     offsets: Sequence[int]
+    batch_ids: Sequence[str]
     note: str | None = None
 
 
@@ -185,16 +224,18 @@ def _chunks(batch_ids: pl.Series, *, batch_rows: int | None, seed: int) -> _Chun
         if usable.size > MOST_CHUNKS:
             usable = np.sort(random.choice(usable, size=MOST_CHUNKS, replace=False))
         places = np.concatenate([np.arange(starts[each], starts[each] + sizes[each]) for each in usable])
-        return _Chunks("batches", int(np.median(sizes[usable])), places, _offsets(sizes[usable]))
+        ids = batch_ids.gather(starts[usable]).to_list()
+        return _Chunks("batches", int(np.median(sizes[usable])), places, _offsets(sizes[usable]), ids)
     rows = batch_rows or int(np.median(sizes[sizes >= FEWEST_ROWS])) if (sizes >= FEWEST_ROWS).any() else FEWEST_ROWS
     rows = max(min(rows, total // LARGEST_SHARE), 0)
     if rows < FEWEST_ROWS:
         needed = FEWEST_ROWS * LARGEST_SHARE
         note = f"the reference has {total} rows; to learn what chance does to a batch at least {needed} are needed"
-        return _Chunks("none", 0, np.empty(0, dtype=np.int64), [0], note)
+        return _Chunks("none", 0, np.empty(0, dtype=np.int64), [0], [], note)
     places = np.concatenate([random.choice(total, size=rows, replace=False) for _ in range(MOST_CHUNKS)])
     note = f"the reference has fewer than {FEWEST_CHUNKS} batches: random rows of it stand in, days may differ more"
-    return _Chunks("random_rows", rows, places, _offsets(np.full(MOST_CHUNKS, rows)), note)
+    drawn = _offsets(np.full(MOST_CHUNKS, rows))
+    return _Chunks("random_rows", rows, places, drawn, [""] * MOST_CHUNKS, note)
 
 
 def _offsets(sizes: Integers) -> list[int]:

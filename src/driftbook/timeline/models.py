@@ -172,7 +172,7 @@ def _recalibration(training: Training, rows: pl.DataFrame) -> Recalibration:
 
 
 def _key(run: Run, rows: pl.DataFrame, *, cutoff: date, drift_since: date | None) -> str:
-    declared = run.case.model_dump(mode="json", include={"columns", "derived", "model", "task", "seed"})
+    declared = run.case.model_dump(mode="json", include={"batch", "columns", "derived", "model", "task", "seed"})
     files = [path for room in TRAINING_ROOMS for path in sorted((PACKAGE / room).glob("*.py"))]
     return sha256_text(
         canonical_json(
