@@ -90,6 +90,18 @@ class Calibration:
         return {pair: each * self.laws[pair].amount_at(limit) for pair, each in self.dispersion.items()}
 
 
+def chunks_missing(held: int, *, unit: str = "batches") -> str:
+    """What a reference of so few batches lacks.
+
+    Examples
+    --------
+    >>> chunks_missing(12, unit="days")
+    'the reference has 12 days; 20 are needed to learn how much they differ by themselves, 8 more'
+    """
+    needed = f"{FEWEST_CHUNKS} are needed to learn how much they differ by themselves"
+    return f"the reference has {held} {unit}; {needed}, {max(FEWEST_CHUNKS - held, 1)} more"
+
+
 def null_amounts(reference: ColumnProfile, parts: Batches) -> dict[str, Floats]:
     """Amounts of parts of a column against the rest of it, by method; NaN where a method cannot tell."""
     pair = Pairing(reference, parts)

@@ -8,6 +8,7 @@ from that; what cannot be judged at this rate is said to be so instead of being 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -26,6 +27,7 @@ from driftbook.errors import ConfigError
 On = Literal["statistic", "drift_score", "p_value"]
 BANDS = ("stable", "moderate", "drifted", "cannot_tell")
 BLIND = "the batches of the reference differ so much from each other that no change could be told from that"
+ACCUMULATED_SHARE = 0.25  # of the budget; each batch by itself uses ``calibration.USED_SHARE``
 ACCUMULATED = "e_cusum"  # evidence over batches; its limit follows from the budget alone
 MODERATE_FACTOR = 10.0  # a calibrated statistic is moderate where it would alarm at ten times the budgeted rate
 CHUNKS = {"batches": "batches", "random_rows": "random samples"}
@@ -123,6 +125,12 @@ class CalibratedLimits:
     warning: Mapping[Pair, float]
     critical: Mapping[Pair, float]
     origin: str
+    rate: float = math.nan  # the whole budget, in false alarms per batch
+
+    @property
+    def accumulation_rate(self) -> float:
+        """The part of the budget, per batch, that evidence accumulated over batches may use."""
+        return self.rate * ACCUMULATED_SHARE
 
     def limit(self, pair: Pair, scale: Scale) -> Limit:
         """See :class:`Limits`."""
@@ -144,8 +152,12 @@ class CalibratedLimits:
         """Minus the logarithm of the probability of so large a statistic in this column by this method."""
         if pair not in self.critical:
             return np.full(statistics.size, np.nan)
-        amounts = _limited(pair).amounts(statistics, scale) / self._tolerance(scale)
+        amounts = self.amounts(pair, statistics, scale)
         return self.calibration.laws[pair].surprise(amounts / self.calibration.dispersion[pair])
+
+    def amounts(self, pair: Pair, statistics: Floats, scale: Scale) -> Floats:
+        """Statistics on one scale with the amounts of the reference's chunks, whatever the sizes of the batches."""
+        return _limited(pair).amounts(statistics, scale) / self._tolerance(scale)
 
     def _tolerance(self, scale: Scale) -> Floats:
         """A larger batch is judged as if it had the chunks' size: how days differ is known at that size only."""
@@ -211,7 +223,7 @@ def _calibrated(
     warning, critical = (calibration.amounts(each) for each in (min(MODERATE_FACTOR * rate, 0.5), min(rate, 0.5)))
     chunks = f"{calibration.chunks} {CHUNKS.get(basis.origin, 'parts')} of the reference"
     origin = f"1 false alarm in {threshold.days_per_false_alarm:g} days, learned from {chunks}"
-    return CalibratedLimits(basis, calibration, warning, critical, origin)
+    return CalibratedLimits(basis, calibration, warning, critical, origin, rate)
 
 
 def _limited(pair: Pair) -> Limited:
