@@ -8,9 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from driftbook.drift.batches import Batches
 from driftbook.drift.compact import OTHERS, CompactColumn, CompactProfile, compact_profile
 from driftbook.drift.compact_file import load_compact, save_compact
 from driftbook.drift.grid import Grid, GridColumn, grid_of
+from driftbook.drift.measuring import measure_column
 from driftbook.drift.methods import METHODS, method
 from driftbook.drift.profile import ColumnProfile, Floats, column_profile
 from driftbook.drift.summaries import FrequentItems, Moments
@@ -170,6 +172,19 @@ def test_the_same_rows_in_another_order_have_not_drifted() -> None:
     parts = [compact(part, grid) for part in np.array_split(random.permutation(values), 7)]
     second = parts[6].merge(parts[2]).merge(parts[0]).merge(parts[1].merge(parts[5])).merge(parts[3].merge(parts[4]))
     assert statistic("kolmogorov_smirnov", first, second.column()) == 0.0
+
+
+def test_the_engine_measures_compact_columns_by_every_method() -> None:
+    random = np.random.default_rng(11)
+    exact, values = numbers(random.normal(size=ROWS)), random.normal(0.2, size=ROWS)
+    grid = grid_of(exact)
+    reference, batches = compact(exact.values, grid).column(), Batches.of([compact(values, grid).column()] * 2)
+    methods = [name for name, each in METHODS.items() if "numeric" in each.kinds]
+    for role in ("feature", "prediction"):
+        for found in measure_column("age", reference=reference, role=role, batches=batches, methods=methods):
+            truth = METHODS[found.method].measure(exact, numbers(values))
+            assert found.drift_score == pytest.approx([truth.drift_score] * 2, abs=1e-3), found.method
+            assert found.effect_size == pytest.approx([(values.mean() - exact.mean) / exact.std] * 2, rel=1e-6)
 
 
 def test_categories_of_the_grid_are_counted_and_others_pooled() -> None:

@@ -35,6 +35,7 @@ BITWISE = (
 )
 TEXT = ("psi", "jensen_shannon", "chi_squared", "unseen_share", "missing_share", "psi_evidently")
 ROUNDING = 1e-9
+ELECTRICITY = Path(__file__).parents[2] / "shared" / "data" / "elec2" / "elec.csv"
 KINDS: Mapping[str, Kind] = {"amount": "numeric", "count": "numeric", "same": "numeric", "plan": "categorical"}
 
 
@@ -144,3 +145,13 @@ def test_machines_need_to_see_only_their_own_part(tmp_path: Path) -> None:
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as machines:
         merged = merged_profile(reference, paths, read=pl.read_parquet, run=machines.map)
     assert_same_answers(reference, merged, profile(current, KINDS))
+
+
+@pytest.mark.skipif(not ELECTRICITY.is_file(), reason="needs ../shared/data/elec2, which is not part of the project")
+def test_real_columns_with_an_abrupt_change_give_the_same_digits() -> None:
+    frame = pl.read_csv(ELECTRICITY, infer_schema_length=None)
+    kinds: dict[str, Kind] = {**dict.fromkeys(frame.columns, "numeric"), "class": "categorical"}
+    before, after = frame[:17_424], frame[17_424:]
+    reference = profile(before, kinds)
+    merged = merged_profile(reference, split(after, np.random.default_rng(6), 7), read=pl.DataFrame)
+    assert_same_answers(reference, merged, profile(after, kinds))

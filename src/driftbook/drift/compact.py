@@ -9,7 +9,10 @@ rest may be off, with the reference's grid on both sides or the reference exact:
 * Kolmogorov–Smirnov: off by at most :meth:`CompactColumn.ks_error`, at most 1 / 4,096 where the grid is made of one
   side, however far the other has drifted. Between two points the distribution functions are known at both ends only:
   where F rises by f and G by g, their difference differs from that at an end by at most the smaller one;
-* Wasserstein: rows between two points count as if at their mean, so a shift of all is exact.
+* Wasserstein: rows between two points count as if at their mean, so a shift of all is exact;
+* Cramér–von Mises and the variants that bin as Evidently does look between the points: approximate.
+
+Where that is not enough, :mod:`driftbook.drift.merging` asks once more for a few of the values.
 """
 
 from __future__ import annotations

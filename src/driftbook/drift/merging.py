@@ -2,13 +2,14 @@
 
 First every machine counts its rows on the grid of the reference (:mod:`driftbook.drift.compact`) and the counts are
 added up. That settles all binned methods and shares to the last digit, and bounds the Kolmogorov–Smirnov distance
-within each cell. Then only cells whose bound still beats the best difference are asked for their values: a few rows
-where something drifted. Quotients and differences round monotonously, so a cell that is left out could not have given
+within each cell. Then only cells whose bound still beats the best difference are asked for their values: a few
+hundredths of the rows. Quotients and differences round monotonously, so a cell that is left out could not have given
 a larger number, and the answers are those of one machine, bit by bit.
 
 For Wasserstein the area over a cell follows from its count and sum, unless the two distribution functions may cross
-in it; those cells are asked for, too, and the answer is the same to rounding. Cramér–von Mises needs the rank of every
-row: it is not merged exactly.
+in it; those cells are asked for, too, and the answer is the same to rounding: half of the rows travel where nothing
+drifted, a tenth or less where something did. Not merged exactly are Cramér–von Mises, which needs the rank of every
+row, and the numeric variants that bin as Evidently does, whose edges depend on both samples.
 """
 
 from __future__ import annotations
