@@ -208,9 +208,10 @@ class LargestShare:
 
 
 def _inverse(law: NullLaw, surprise: float, *, high: float) -> float:
-    """The amount of a surprise, by bisection below ``high``."""
-    low = 0.0
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if float(law.surprise(np.array([middle]))[0]) < surprise else (low, middle)
-    return high
+    """The amount of a surprise, which lies below ``high``."""
+    from scipy import optimize
+
+    def beyond(amount: float) -> float:
+        return float(law.surprise(np.array([amount]))[0]) - surprise
+
+    return float(optimize.brentq(beyond, 0.0, high, xtol=1e-13, rtol=1e-13)) if beyond(0.0) < 0 else 0.0
