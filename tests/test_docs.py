@@ -17,6 +17,7 @@ from driftbook.config import Settings, load_policy, policy_names, use_case_names
 from driftbook.config.policy import Policy
 from driftbook.config.use_case import ServiceSource, UseCase
 from driftbook.data.scenarios import SCENARIOS
+from driftbook.drift.joint import JOINT_METHODS
 from driftbook.drift.methods import METHODS
 from driftbook.notify import CHANNELS
 from driftbook.quality import CHECKS
@@ -26,6 +27,7 @@ from driftbook.workflow.lock import LOCK_HELD
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "src" / "driftbook" / "docs").glob("*.md")}
 LONGEST_README = 200
 SHELL_BLOCKS = ("console", "cron")
 GENERATED = {
@@ -53,7 +55,9 @@ def prose() -> str:
 
 
 def section(title: str) -> str:
-    [found] = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", README, flags=re.MULTILINE | re.DOTALL)
+    """Of the README or of one of the pages it leads to."""
+    text = "\n".join([README, *PAGES.values()])
+    [found] = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |^# |\Z)", text, flags=re.MULTILINE | re.DOTALL)
     return str(found)
 
 
@@ -162,10 +166,11 @@ def test_every_scenario_is_described_in_its_own_words_and_no_other():
 
 
 def test_every_drift_method_is_listed_with_its_kinds_and_no_other():
-    numeric, both = re.findall(r"Drift methods: (.+?) for numbers; (.+?) for numbers and categories\.", README)[0]
-    assert in_code(numeric) == {name for name, each in METHODS.items() if each.kinds == ("numeric",)}
-    assert in_code(both) == {name for name, each in METHODS.items() if each.kinds == ("numeric", "categorical")}
-    assert in_code(numeric) | in_code(both) == set(METHODS)
+    rows = re.findall(r"^\| (`\w+`[^|]*) \| (numeric|categorical|both|table) \|", section("Drift methods"), re.MULTILINE)
+    listed = {name: kinds for names, kinds in rows for name in in_code(names)}
+    words = {("numeric",): "numeric", ("categorical",): "categorical", ("numeric", "categorical"): "both"}
+    expected = {name: words[each.kinds] for name, each in METHODS.items()}
+    assert listed == expected | dict.fromkeys(JOINT_METHODS, "table")
 
 
 def test_every_quality_check_is_listed_and_no_other():
@@ -225,9 +230,15 @@ def test_the_story_has_a_row_for_each_notebook_with_products_there_are():
 
 
 def test_every_link_leads_somewhere():
-    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", README) if "://" not in link]
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    pages = ROOT / "src" / "driftbook" / "docs"
+    for folder, text in ((ROOT, README), *((pages, page) for page in PAGES.values())):
+        links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+        assert links
+        assert [link for link in links if not (folder / link).exists()] == []
+
+
+def test_every_page_is_led_to_by_the_readme():
+    assert {name for name in PAGES if f"(src/driftbook/docs/{name}.md)" not in README} == set()
 
 
 def test_every_path_in_the_text_exists_or_is_generated():
@@ -240,7 +251,7 @@ def test_the_tree_shows_every_module_of_the_package_and_only_what_exists():
     outer, _, inner = tree.partition("src/driftbook/")
     lines = [re.split(r" {2,}", line.strip())[0] for line in inner.splitlines()[1:] if line.startswith("  ")]
     package = ROOT / "src" / "driftbook"
-    there = {f"{path.name}/" for path in package.iterdir() if list(path.glob("*.py")) or path.name == "policies"}
+    there = {f"{path.name}/" for path in package.iterdir() if list(path.glob("*.py")) or path.name in {"docs", "policies"}}
     there |= {path.name for path in package.glob("*.py") if not path.name.startswith("__")}
     assert {name for line in lines for name in line.split()} == there
     listed = {line.split()[0] for line in outer.splitlines()} - {"data/state/", "reports/"}

@@ -109,6 +109,7 @@ def list_names() -> None:
     """Use cases, scenarios, policies and drift methods there are."""
     from driftbook.config import Settings, policy_names, use_case_names
     from driftbook.data.scenarios import SCENARIOS
+    from driftbook.drift.joint import JOINT_METHODS
     from driftbook.drift.methods import METHODS
 
     for title, names in (
@@ -116,6 +117,7 @@ def list_names() -> None:
         ("scenarios", sorted(SCENARIOS)),
         ("policies", policy_names()),
         ("drift methods", sorted(METHODS)),
+        ("drift methods for whole batches", sorted(JOINT_METHODS)),
     ):
         typer.echo(f"{title}: {', '.join(names)}")
 

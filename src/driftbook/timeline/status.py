@@ -13,7 +13,8 @@ from driftbook.timeline.evidence import Reign
 from driftbook.timeline.journal import Story
 from driftbook.timeline.run import Run
 
-SHOWN = ("method", "statistic", "p_value", "drift_score", "threshold", "on", "band", "drifted", "note")
+SHOWN = ("method", "statistic", "p_value", "drift_score", "effect_size", "threshold", "on", "band", "drifted")
+SHOWN += ("matters", "chance", "origin", "note")
 
 
 def drift_status(run: Run, reign: Reign, story: Story) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def drift_status(run: Run, reign: Reign, story: Story) -> dict[str, Any]:
     Returns
     -------
     ``status`` (green, amber, red), ``as_of``, ``batch_id``, ``champion``, ``share_of_drifted_columns``,
-    ``drifted_columns``, ``columns`` (per column its methods), ``prediction_drift``, ``target_drift``,
+    ``drifted_columns``, ``columns`` (per column its methods), ``prediction_drift``, ``target_drift``, ``table_drift``,
     ``alarmed_batches`` and ``first_alarmed_batch`` of the run that still stands, ``decision``.
     """
     newest = reign.verdicts.tail(1).to_dicts()[0]
@@ -43,6 +44,7 @@ def drift_status(run: Run, reign: Reign, story: Story) -> dict[str, Any]:
         "columns": _by_column(table, "feature"),
         "prediction_drift": _by_column(table, "prediction"),
         "target_drift": _by_column(table, "target"),
+        "table_drift": _by_column(table, "table"),
         "alarmed_batches": len(alarms),
         "first_alarmed_batch": alarms[0] if alarms else None,
         "decision": {"day": story.entries[-1]["day"], "action": decision["action"], "reasons": decision["reasons"]},
