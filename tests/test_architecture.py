@@ -79,6 +79,7 @@ ORDER = [
     "drift.accumulation",
     "drift.seasons",
     "drift.reference",
+    "drift.power",
     "drift.excess",
     "drift.judging",
     "drift.engine",
