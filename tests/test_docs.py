@@ -19,6 +19,7 @@ from driftbook.config.use_case import ServiceSource, UseCase
 from driftbook.data.scenarios import SCENARIOS
 from driftbook.drift.joint import JOINT_METHODS
 from driftbook.drift.methods import METHODS
+from driftbook.drift.thresholds import ACCUMULATED
 from driftbook.notify import CHANNELS
 from driftbook.quality import CHECKS
 from driftbook.storage import load_json
@@ -166,11 +167,13 @@ def test_every_scenario_is_described_in_its_own_words_and_no_other():
 
 
 def test_every_drift_method_is_listed_with_its_kinds_and_no_other():
-    rows = re.findall(r"^\| (`\w+`[^|]*) \| (numeric|categorical|both|table) \|", section("Drift methods"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| (`\w+`[^|]*) \| (numeric|categorical|both|table) \|", section("Drift methods"), re.MULTILINE
+    )
     listed = {name: kinds for names, kinds in rows for name in in_code(names)}
     words = {("numeric",): "numeric", ("categorical",): "categorical", ("numeric", "categorical"): "both"}
     expected = {name: words[each.kinds] for name, each in METHODS.items()}
-    assert listed == expected | dict.fromkeys(JOINT_METHODS, "table")
+    assert listed == expected | dict.fromkeys([*JOINT_METHODS, ACCUMULATED], "table")
 
 
 def test_every_quality_check_is_listed_and_no_other():
@@ -251,7 +254,9 @@ def test_the_tree_shows_every_module_of_the_package_and_only_what_exists():
     outer, _, inner = tree.partition("src/driftbook/")
     lines = [re.split(r" {2,}", line.strip())[0] for line in inner.splitlines()[1:] if line.startswith("  ")]
     package = ROOT / "src" / "driftbook"
-    there = {f"{path.name}/" for path in package.iterdir() if list(path.glob("*.py")) or path.name in {"docs", "policies"}}
+    there = {
+        f"{path.name}/" for path in package.iterdir() if list(path.glob("*.py")) or path.name in {"docs", "policies"}
+    }
     there |= {path.name for path in package.glob("*.py") if not path.name.startswith("__")}
     assert {name for line in lines for name in line.split()} == there
     listed = {line.split()[0] for line in outer.splitlines()} - {"data/state/", "reports/"}

@@ -282,6 +282,19 @@ def test_whole_batches_are_judged_beside_columns() -> None:
         analyse_drift(reference, rows, policy=with_threshold(table=("row_counts",)))
 
 
+def test_a_slow_drift_that_no_batch_shows_adds_up(reference: Reference) -> None:
+    policy = with_threshold(table=("e_cusum",))
+    rows = stream(batches=60, seed=8, prefix="2026")
+    slow = rows.with_columns(pl.col("age") + 3)
+    quiet, table = (analyse_drift(reference, each, policy=policy) for each in (rows, slow))
+    assert drifted(quiet) == set()
+    assert {column for _, column in drifted(table)} == {"all columns"}
+    assert table.filter(method="e_cusum")["drift_score"].is_between(0, 1).all()
+    bands = load_policy("psi_bands").drift.threshold
+    with pytest.raises(ConfigError, match="needs a threshold of kind calibrated"):
+        analyse_drift(reference, rows, policy=with_threshold(table=("e_cusum",), threshold=bands))
+
+
 def test_the_reference_itself_raises_no_alarm(reference: Reference) -> None:
     verdicts = batch_verdicts(analyse_drift(reference, stream(batches=30), policy=CALIBRATED), CALIBRATED)
     assert verdicts["alarmed"].sum() == 0

@@ -111,13 +111,14 @@ def list_names() -> None:
     from driftbook.data.scenarios import SCENARIOS
     from driftbook.drift.joint import JOINT_METHODS
     from driftbook.drift.methods import METHODS
+    from driftbook.drift.thresholds import ACCUMULATED
 
     for title, names in (
         ("use cases", use_case_names(Settings.find())),
         ("scenarios", sorted(SCENARIOS)),
         ("policies", policy_names()),
         ("drift methods", sorted(METHODS)),
-        ("drift methods for whole batches", sorted(JOINT_METHODS)),
+        ("drift methods for whole batches", sorted([*JOINT_METHODS, ACCUMULATED])),
     ):
         typer.echo(f"{title}: {', '.join(names)}")
 

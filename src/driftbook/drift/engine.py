@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 
 from driftbook.config import Policy
-from driftbook.config.policy import ConstantThreshold, DriftPolicy
+from driftbook.config.policy import CalibratedThreshold, ConstantThreshold, DriftPolicy
+from driftbook.drift.accumulation import measure_evidence
 from driftbook.drift.batches import Batches, stack_batches
 from driftbook.drift.excess import excess
 from driftbook.drift.joint import as_measured, joint_method, measure_jointly
@@ -25,7 +26,7 @@ from driftbook.drift.measuring import FAULTS, Measured, join_blocks, measure_col
 from driftbook.drift.methods import method
 from driftbook.drift.profile import ColumnProfile, Integers
 from driftbook.drift.reference import Reference, build_reference
-from driftbook.drift.thresholds import ACCUMULATED, Limits, limits_of
+from driftbook.drift.thresholds import ACCUMULATED, CalibratedLimits, Limits, limits_of
 from driftbook.errors import ConfigError, DriftError
 
 __all__ = [
@@ -89,8 +90,12 @@ def analyse_drift(
     measured = _measure_columns(reference, drift, stream)
     if drift.table:
         measured += _measure_jointly(reference, drift, stream, joint)
+    evidence = None
+    if ACCUMULATED in drift.table and isinstance(limits, CalibratedLimits):
+        evidence = measure_evidence(measured, limits, batches_per_step=reference.batches_per_day, silent=silent)
     fixed = drift.prediction_limit
-    return judge(measured, stream.batch_ids, limits=limits, prediction_limit=fixed, silent=silent)
+    ids = stream.batch_ids
+    return judge(measured, ids, limits=limits, prediction_limit=fixed, silent=silent, evidence=evidence)
 
 
 def against_previous(
@@ -215,6 +220,8 @@ def check_methods(drift: DriftPolicy) -> None:
     for name in drift.table:
         if name != ACCUMULATED:
             joint_method(name)
+        elif not isinstance(drift.threshold, CalibratedThreshold):
+            raise ConfigError(f"method {name!r} spends a false-alarm budget: it needs a threshold of kind calibrated")
     constant = isinstance(drift.threshold, ConstantThreshold)
     for kind, names in (("numeric", drift.numeric), ("categorical", drift.categorical)):
         for name in names:

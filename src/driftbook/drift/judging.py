@@ -40,6 +40,7 @@ def judge(
     limits: Limits,
     prediction_limit: float | None = None,
     silent: frozenset[str] = frozenset(),
+    evidence: tuple[Measured, Limit] | None = None,
 ) -> pl.DataFrame:
     """Hold what was measured against the limits.
 
@@ -51,6 +52,8 @@ def judge(
         Fixed limit on the drift score of predictions, where the policy has one.
     silent
         Columns whose drift is shown and does not alarm.
+    evidence
+        What adds up over batches, with the limit that its part of the budget gives it.
 
     Returns
     -------
@@ -59,10 +62,12 @@ def judge(
     if not measured or not batch_ids:
         return pl.DataFrame(schema=DRIFT_SCHEMA)
     with np.errstate(all="ignore"):
-        table = pl.concat([_judged(each, _limit(each, limits, prediction_limit), limits) for each in measured])
+        judged = [_judged(each, _limit(each, limits, prediction_limit), limits) for each in measured]
+        judged += [_judged(*evidence, limits)] if evidence else []
+    table = pl.concat(judged)
     # from column by column to batch by batch
-    order = np.arange(table.height).reshape(len(measured), -1).T.ravel()
-    places = np.repeat(np.arange(len(batch_ids)), len(measured))
+    order = np.arange(table.height).reshape(len(judged), -1).T.ravel()
+    places = np.repeat(np.arange(len(batch_ids)), len(judged))
     ids = pl.Series("batch_id", list(batch_ids), dtype=pl.String).gather(places)
     matters = ~pl.col("column").is_in(list(silent))
     return table[order].with_columns(ids, matters.alias("matters")).select(*DRIFT_SCHEMA)

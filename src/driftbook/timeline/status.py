@@ -9,12 +9,14 @@ from typing import Any
 
 import polars as pl
 
+from driftbook.drift.engine import DRIFT_SCHEMA
+from driftbook.timeline.causes import Explanation, explain_reign
 from driftbook.timeline.evidence import Reign
 from driftbook.timeline.journal import Story
 from driftbook.timeline.run import Run
 
-SHOWN = ("method", "statistic", "p_value", "drift_score", "effect_size", "threshold", "on", "band", "drifted")
-SHOWN += ("matters", "chance", "origin", "note")
+LEFT_OUT = {"batch_id", "column", "kind", "role", "rows"}
+SHOWN = tuple(name for name in DRIFT_SCHEMA if name not in LEFT_OUT)
 
 
 def drift_status(run: Run, reign: Reign, story: Story) -> dict[str, Any]:
@@ -24,12 +26,14 @@ def drift_status(run: Run, reign: Reign, story: Story) -> dict[str, Any]:
     -------
     ``status`` (green, amber, red), ``as_of``, ``batch_id``, ``champion``, ``share_of_drifted_columns``,
     ``drifted_columns``, ``columns`` (per column its methods), ``prediction_drift``, ``target_drift``, ``table_drift``,
-    ``alarmed_batches`` and ``first_alarmed_batch`` of the run that still stands, ``decision``.
+    ``alarmed_batches`` and ``first_alarmed_batch`` of the run that still stands, ``causes`` of that (columns, since,
+    sentence, segment, shares), ``decision``.
     """
     newest = reign.verdicts.tail(1).to_dicts()[0]
     table = reign.table.filter(pl.col("batch_id") == newest["batch_id"])
     alarms = reign.alarm_run(run.as_of)
     decision = story.entries[-1]["decision"]
+    why = explain_reign(run, reign) if alarms else Explanation()
     level = 0 if not alarms else 1 if len(alarms) < run.policy.retraining.alarmed_batches else 2
     return {
         "schema": 1,
@@ -47,6 +51,7 @@ def drift_status(run: Run, reign: Reign, story: Story) -> dict[str, Any]:
         "table_drift": _by_column(table, "table"),
         "alarmed_batches": len(alarms),
         "first_alarmed_batch": alarms[0] if alarms else None,
+        "causes": list(why.causes),
         "decision": {"day": story.entries[-1]["day"], "action": decision["action"], "reasons": decision["reasons"]},
     }
 
