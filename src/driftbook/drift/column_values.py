@@ -34,7 +34,7 @@ def as_numbers(series: pl.Series) -> NDArray[np.float64]:
     """
     dtype = series.dtype
     try:
-        if dtype.is_nested():
+        if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
             raise TypeError
         if isinstance(dtype, pl.Categorical | pl.Enum):
             series = series.cast(pl.String)

@@ -24,7 +24,8 @@ from driftbook.drift.null_laws import ChiSquare, CramerVonMises, Kolmogorov, Nul
 from driftbook.drift.p_values import ks_p_values
 from driftbook.drift.profile import ColumnProfile, Floats
 from driftbook.drift.shares import MissingShare, NewMinimumShare, OutOfRangeShare, UnseenShare, ZeroShare
-from driftbook.drift.sorted_columns import cramer_von_mises_distances, ks_distances, wasserstein_distances
+from driftbook.drift.sorted_columns import cramer_von_mises_distances, ks_distances
+from driftbook.drift.wasserstein import wasserstein_distances
 from driftbook.errors import UnknownNameError
 
 SMALLEST_SPREAD = 0.001  # Wasserstein divides by no less than this standard deviation
@@ -100,7 +101,7 @@ class Wasserstein(_FiniteValues):
 
     def statistics(self, pair: Pairing) -> Floats:
         """See :class:`Method`."""
-        return _known(wasserstein_distances(pair)) / _spread(pair)
+        return _known(wasserstein_distances(pair) / _spread(pair))
 
     def scores(self, statistics: Floats, pair: Pairing) -> Floats:
         """See :class:`Method`."""
@@ -120,7 +121,8 @@ class RawWasserstein(Wasserstein):
 
     def statistics(self, pair: Pairing) -> Floats:
         """See :class:`Method`."""
-        return _known(wasserstein_distances(pair))
+        found = _known(wasserstein_distances(pair))
+        return found if np.isfinite(pair.reference.std) else np.full(found.size, np.nan)
 
     def scores(self, statistics: Floats, pair: Pairing) -> Floats:
         """See :class:`Method`."""

@@ -206,6 +206,25 @@ def profile(frame: pl.DataFrame, kinds: Mapping[str, Kind]) -> Profile:
     return Profile({name: column_profile(frame[name], kind=kind) for name, kind in kinds.items()})
 
 
+def readable(frame: pl.DataFrame, kinds: Mapping[str, Kind]) -> pl.DataFrame:
+    """The frame with columns that hold neither numbers nor categories, as their kind asks, as missing throughout.
+
+    A column that cannot be profiled must not keep the others from it.
+
+    Examples
+    --------
+    >>> readable(pl.DataFrame({"tags": [["a"], ["b"]]}), {"tags": "categorical"})["tags"].to_list()
+    [None, None]
+    """
+    lost = []
+    for name, kind in kinds.items():
+        try:
+            _ = as_numbers(frame[name].clear()) if kind == "numeric" else as_text(frame[name])
+        except DriftError:
+            lost.append(pl.lit(None, dtype=pl.Float64 if kind == "numeric" else pl.String).alias(name))
+    return frame.with_columns(lost) if lost else frame
+
+
 def column_profile(series: pl.Series, *, kind: Kind) -> ColumnProfile:
     """Profile one column; see :func:`profile`."""
     if kind == "categorical":
