@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from driftbook.decisions.alerts import Alert, raise_alerts, status
+from driftbook.decisions.alerts import Alert, alarm_spells, raise_alerts, status
 
 DAYS = [f"2026-06-0{day}" for day in range(1, 8)]
 
@@ -64,6 +64,26 @@ def test_the_message_says_what_since_when_and_how_much() -> None:
     assert more.message.startswith("Up to 3 of 18 features and the prediction drifted from 2026-06-01 to 2026-06-02")
     alone = verdicts("x", prediction="x").with_columns(drifted_columns=pl.lit(0))
     assert raise_alerts(alone, use_case="churn")[0].message.startswith("The prediction, yet no feature, drifted in")
+
+
+def test_why_it_drifted_is_told_with_the_spell_it_belongs_to() -> None:
+    because = {DAYS[1]: [f"Cause {number}." for number in range(1, 6)], DAYS[4]: ["`fee` is higher."]}
+    first, second = raise_alerts(verdicts(".xx.x"), use_case="churn", causes=because)
+    assert first.message.endswith("its threshold. Cause 1. Cause 2. Cause 3. The report tells 2 smaller causes.")
+    assert second.message.endswith("its threshold. `fee` is higher.")
+    assert first.key == "churn/drift/2026-06-02", "the same alert, with or without its causes"
+
+
+def test_a_spell_nobody_explained_is_told_without_causes() -> None:
+    assert raise_alerts(verdicts("x"), use_case="churn", causes={}) == raise_alerts(verdicts("x"), use_case="churn")
+
+
+def test_spells_are_what_alerts_of_drift_are_about() -> None:
+    rows = verdicts(".xx.x")
+    assert alarm_spells(rows) == [(DAYS[1], DAYS[2]), (DAYS[4],)]
+    assert [spell[0] for spell in alarm_spells(rows)] == [
+        each.first_batch for each in raise_alerts(rows, use_case="churn")
+    ]
 
 
 def test_quality_findings_are_one_alert_per_spell_and_info_alerts_nobody() -> None:

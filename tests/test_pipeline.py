@@ -122,9 +122,15 @@ def test_planted_secrets_are_nowhere_on_disk(built):
 def test_drift_status_has_the_documented_keys(built):
     desk, _ = built
     status = json.loads((desk.reports_folder / "churn" / DAY / "drift_status.json").read_text())
-    assert {"status", "share_of_drifted_columns", "columns", "prediction_drift", "target_drift", "decision"} <= set(
-        status
-    )
+    assert {
+        "status",
+        "share_of_drifted_columns",
+        "columns",
+        "prediction_drift",
+        "target_drift",
+        "causes",
+        "decision",
+    } <= set(status)
     some = next(iter(status["columns"].values()))[0]
     assert {"method", "statistic", "drift_score", "threshold", "drifted"} <= set(some)
 

@@ -1,15 +1,19 @@
 """The day loop looks into no future: one build tells the story of daily builds, and the future changes nothing."""
 
+import re
 import shutil
 from datetime import date, timedelta
 
+import polars as pl
 import pytest
 from workbench import ONSET_DAY, build_story, make_workbench, run_of
 
 from driftbook.data.batches import first_stream_day
 from driftbook.database import open_database
+from driftbook.decisions.alerts import alarm_spells
 from driftbook.deployment import history, load_office
 from driftbook.storage import canonical_json
+from driftbook.timeline.causes import Explanation, example_rows, explain, explain_alerts, first_days, ranked_table
 from driftbook.timeline.closing import find_breaches
 from driftbook.timeline.models import load_versions
 from driftbook.timeline.office import open_journal
@@ -25,6 +29,14 @@ def told(tmp_path_factory):
     """One build over the whole stream."""
     settings = make_workbench(tmp_path_factory.mktemp("catch_up"))
     return settings, build_story(settings, LAST.isoformat())
+
+
+def _verdicts(story):
+    return pl.DataFrame([row for entry in story.entries for row in entry["drift"]["batches"]], infer_schema_length=None)
+
+
+def _explained(settings, story):
+    return explain_alerts(run_of(settings, LAST.isoformat()), story.entries, _verdicts(story))
 
 
 def _actions(story):
@@ -45,6 +57,7 @@ def test_one_build_over_the_stream_tells_the_story_of_daily_builds(told, tmp_pat
     for day in range((LAST - FIRST).days + 1):
         story = build_story(daily, (FIRST + timedelta(days=day)).isoformat())
     assert canonical_json(list(story.entries)) == canonical_json(list(whole.entries))
+    assert _explained(daily, story) == _explained(settings, whole)
     for version, other in zip(
         load_versions(run_of(settings, "2026-06-03")).values(),
         load_versions(run_of(daily, "2026-06-03")).values(),
@@ -52,6 +65,39 @@ def test_one_build_over_the_stream_tells_the_story_of_daily_builds(told, tmp_pat
     ):
         assert version.training == other.training
         assert (version.folder / "model.ubj").read_bytes() == (other.folder / "model.ubj").read_bytes()
+
+
+def test_an_alarm_is_explained_by_the_columns_that_were_moved(told):
+    settings, story = told
+    day, sentences = next(iter(_explained(settings, story).items()))
+    assert day >= (FIRST + timedelta(days=ONSET_DAY - 1)).isoformat()
+    moved = {"monthly_charges", "support_calls", "late_payments", "data_usage_gb", "contract"}
+    named = {column for sentence in sentences for column in re.findall(r"`(\w+)", sentence)}
+    assert named
+    assert named <= moved
+    assert all("Since " in sentence for sentence in sentences)
+
+
+def test_an_explanation_does_not_change_as_its_spell_grows(told):
+    """Three days are looked at; what comes later adds nothing."""
+    settings, story = told
+    days = {entry["day"]: entry["drift"] for entry in story.entries}
+    batches = max(alarm_spells(_verdicts(story)), key=len)
+    run, features = run_of(settings, LAST.isoformat()), run_of(settings, LAST.isoformat()).case.columns.features
+    version = load_versions(run)[1]
+    early, late = (first_days(days, batches[:length], features=features) for length in (3, 5))
+    assert early == late
+    found = explain(run, version, early)
+    assert found == explain(run, version, late)
+    assert found.batches == batches[:3]
+    assert ranked_table(found)["column"][0] in found.causes[0]["columns"]
+    assert example_rows(found)["row_id"].is_unique().all()
+
+
+def test_without_an_alarm_there_is_nothing_to_explain():
+    assert Explanation().period == "no alarm"
+    assert ranked_table(Explanation()).is_empty()
+    assert example_rows(Explanation()).is_empty()
 
 
 def test_deleting_all_data_after_a_day_changes_no_record_as_of_that_day(told, tmp_path):

@@ -1,14 +1,15 @@
 """What a person is told: one alert per spell of trouble, not per column and not per day.
 
 Consecutive batches that alarm are one alert, and it keeps its key while the spell lasts, so that it is sent once. A
-spell that touches the prediction or does not go away is ``critical``; a first odd batch is a ``warning``. Quality
-findings and lapses of performance are spells of their own. Alerts are pure functions of the results: the same results
-give the same alerts, whether the stream was judged daily or in one go.
+spell that touches the prediction or does not go away is ``critical``; a first odd batch is a ``warning``. Why it
+drifted is told with it, where somebody found out. Quality findings and lapses of performance are spells of their own.
+Alerts are pure functions of the results: the same results give the same alerts, whether the stream was judged daily or
+in one go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,6 +47,7 @@ def raise_alerts(
     use_case: str,
     findings: pl.DataFrame | None = None,
     breaches: pl.DataFrame | None = None,
+    causes: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[Alert, ...]:
     """All alerts that the results so far call for, oldest first.
 
@@ -57,6 +59,8 @@ def raise_alerts(
         Quality findings; those of severity ``info`` alert nobody, one without a batch concerns the latest.
     breaches
         Performance beyond its limit: ``batch_id``, ``metric``, ``value``, ``limit``.
+    causes
+        Why batches drifted: sentences, what matters most first, by the first batch of a spell of :func:`alarm_spells`.
 
     Examples
     --------
@@ -71,7 +75,9 @@ def raise_alerts(
     """
     verdicts = verdicts.sort("batch_id")
     batches = verdicts["batch_id"].to_list()
-    alerts = [_drift_alert(spell, use_case) for spell in _spells(verdicts.filter("alarmed"), batches)]
+    why = causes or {}
+    spells = _spells(verdicts.filter("alarmed"), batches)
+    alerts = [_drift_alert(spell, use_case, why.get(spell.batches[0], ())) for spell in spells]
     blind = verdicts.filter(pl.col("top_excess").is_null())
     alerts += [_blindness_alert(spell, use_case) for spell in _spells(blind, batches)]
     if findings is not None:
@@ -84,6 +90,18 @@ def raise_alerts(
         order = sorted({*batches, *breaches["batch_id"].to_list()})
         alerts += [_performance_alert(spell, use_case) for spell in _spells(breaches, order)]
     return tuple(sorted(alerts, key=lambda alert: (alert.first_batch, alert.key)))
+
+
+def alarm_spells(verdicts: pl.DataFrame) -> list[tuple[str, ...]]:
+    """Batches that alarmed one after another, oldest first: one alert of drift each.
+
+    Examples
+    --------
+    >>> alarm_spells(pl.DataFrame({"batch_id": ["1", "2", "3", "4"], "alarmed": [True, True, False, True]}))
+    [('1', '2'), ('4',)]
+    """
+    order = verdicts["batch_id"].sort().to_list()
+    return [tuple(spell.batches) for spell in _spells(verdicts.filter("alarmed"), order)]
 
 
 def status(alerts: Sequence[Alert], *, latest_batch: str | None) -> Status:
@@ -134,7 +152,7 @@ def _spells(rows: pl.DataFrame, order: Sequence[str]) -> Iterator[_Spell]:
         yield _Spell(current)
 
 
-def _drift_alert(spell: _Spell, use_case: str) -> Alert:
+def _drift_alert(spell: _Spell, use_case: str, causes: Sequence[str]) -> Alert:
     widest = max(spell.rows, key=lambda row: row["drifted_columns"])
     prediction = any(row["prediction_drifted"] for row in spell.rows)
     lasting = len(spell.batches) >= PERSISTENT_BATCHES
@@ -151,8 +169,15 @@ def _drift_alert(spell: _Spell, use_case: str) -> Alert:
         use_case,
         severity="critical" if prediction or lasting else "warning",
         subject=f"drift since {spell.batches[0]}",
-        message=f"{what} drifted {spell.period}{most}.",
+        message=" ".join([f"{what} drifted {spell.period}{most}.", *_shown(causes)]),
     )
+
+
+def _shown(causes: Sequence[str]) -> list[str]:
+    """The first sentences, and how many more there are."""
+    more = len(causes) - SHOWN
+    rest = [f"The report tells {more} smaller cause{'' if more == 1 else 's'}."] if more > 0 else []
+    return [*causes[:SHOWN], *rest]
 
 
 def _blindness_alert(spell: _Spell, use_case: str) -> Alert:

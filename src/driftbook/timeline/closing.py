@@ -18,6 +18,7 @@ from driftbook.data.batches import batch_index
 from driftbook.database import open_database
 from driftbook.decisions.alerts import Alert, raise_alerts, status
 from driftbook.deployment import latest_as_of, save_alerts
+from driftbook.timeline.causes import explain_alerts
 from driftbook.timeline.journal import Entry
 from driftbook.timeline.models import load_versions
 from driftbook.timeline.run import Run
@@ -60,7 +61,9 @@ def close(run: Run, entries: Sequence[Entry], findings: pl.DataFrame) -> Closing
         ``findings.parquet``: quality findings of all batches.
     """
     verdicts = pl.DataFrame([row for entry in entries for row in entry["drift"]["batches"]], infer_schema_length=None)
-    alerts = raise_alerts(verdicts, use_case=run.case.name, findings=findings, breaches=find_breaches(entries))
+    causes = explain_alerts(run, entries, verdicts) if verdicts.height else {}
+    breaches = find_breaches(entries)
+    alerts = raise_alerts(verdicts, use_case=run.case.name, findings=findings, breaches=breaches, causes=causes)
     latest = str(verdicts["batch_id"].max()) if verdicts.height else None
     if not run.sandbox:
         _tell(run, alerts)
