@@ -60,6 +60,7 @@ ORDER = [
     "drift.plain_series",
     "drift.table_source",
     "drift.sorted_columns",
+    "drift.wasserstein",
     "drift.p_values",
     "drift.contract",
     "drift.equal_width",

@@ -106,7 +106,7 @@ def test_ties_constants_and_empty_parts_on_a_coarse_grid_change_no_digit(
 @pytest.mark.parametrize("shift", [0.0, 1e-3, 0.05])
 def test_large_columns_give_the_same_distance_whichever_way_it_is_searched(shift: float) -> None:
     random = np.random.default_rng(3)
-    rows = 3 * sorted_columns.BOTH_LARGE
+    rows = 20 * sorted_columns.ROWS_TO_REFINE
     before, after = random.normal(size=rows), random.normal(shift, size=rows + 17)
     column, whole = (column_profile(pl.Series(each), kind="numeric") for each in (before, after))
     grid = grid_of(column, points=64)

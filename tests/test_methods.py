@@ -72,14 +72,15 @@ def test_the_fast_tail_sum_agrees_with_scipys() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_branch_and_bound_gives_the_same_distance_to_the_last_bit(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refining_gives_the_same_distance_to_the_last_bit(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(seed)
-    before, after = random.normal(size=4_000), random.normal(0.05 * seed, size=3_001)
+    before, after = random.normal(size=14_000), random.normal(0.05 * seed, size=13_001)
     if seed == 3:
         before, after = np.round(before, 1), np.round(after, 1)
+    refined = ks_distance(numeric(before), numeric(after))
+    monkeypatch.setattr(sorted_columns, "ROWS_TO_REFINE", 100_000)
     plain = ks_distance(numeric(before), numeric(after))
-    monkeypatch.setattr(sorted_columns, "BOTH_LARGE", 10)
-    assert ks_distance(numeric(before), numeric(after)) == plain
+    assert refined == plain
     assert plain == stats.ks_2samp(before, after, method="asymp").statistic
 
 

@@ -188,7 +188,7 @@ class Pairing:
     @cached_property
     def right(self) -> Integers:
         """Rows of the reference up to each value of the batches."""
-        return self._rows_before(self._places)
+        return self.rows_before(self._places)
 
     @cached_property
     def left(self) -> Integers:
@@ -198,7 +198,7 @@ class Pairing:
         tied = np.flatnonzero(places)
         tied = tied[known[places[tied] - 1] == values[tied]]
         places[tied] = known.searchsorted(values[tied], side="left")
-        return self._rows_before(places)
+        return self.rows_before(places)
 
     @cached_property
     def _places(self) -> Integers:
@@ -210,7 +210,8 @@ class Pairing:
         places[order] = known.searchsorted(values[order], side="right")
         return places
 
-    def _rows_before(self, places: Integers) -> Integers:
+    def rows_before(self, places: Integers) -> Integers:
+        """Rows of the reference that lie before its value at each place."""
         upto = self.reference.upto
         if upto is None:
             return places

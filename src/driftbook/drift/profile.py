@@ -32,7 +32,6 @@ FEW_VALUES = 20  # a numeric column with no more distinct values gets a bin for 
 ROWS_PER_VALUE = 500  # so many rows to a distinct value pay for keeping each value once
 MOST_VALUES = 512
 BLOCK = 32_768  # values summed at a time: they stay in the processor's cache
-SUMMED = 2_048  # values of a running sum that are added one by one
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,13 +85,12 @@ class ColumnProfile:
         """Mean of the finite values; NaN if there is none."""
         if not self.finite:
             return float("nan")
+        weights = 1 if self.weights is None else self.weights
         with np.errstate(over="ignore"):
             mean = float(self.values.mean() if self.weights is None else self.values @ self.weights / self.finite)
-        if np.isfinite(mean):
-            return mean
-        # the sum leaves the range of float64, the mean does not
-        with np.errstate(over="ignore"):
-            return float((self.values / self.finite * (1 if self.weights is None else self.weights)).sum())
+            if not np.isfinite(mean):  # the sum leaves the range of float64, the mean does not
+                mean = float((self.values / self.finite * weights).sum())
+        return min(max(mean, float(self.values[0])), float(self.values[-1]))  # rounding leaves a constant its value
 
     @cached_property
     def std(self) -> float:
@@ -116,10 +114,8 @@ class ColumnProfile:
         return total
 
     @cached_property
-    def centred_sums(self) -> Floats:
-        """Running sums of the values less their mean, from 0: integrals of the quantile function."""
-        if not self.finite:
-            return np.zeros(1)
+    def centred_sums(self) -> tuple[Floats, Floats]:
+        """Running sums of the values less their mean, from 0, and what each lost to rounding."""
         with np.errstate(over="ignore"):
             centred = self.values - self.mean
         return running_sums(centred if self.weights is None else centred * self.weights)
@@ -264,18 +260,26 @@ def few_distinct(values: Floats, *, most: int) -> Floats | None:
     return np.array(distinct)
 
 
-def running_sums(values: Floats) -> Floats:
-    """Running sums from 0, block by block: rounding errors grow with the blocks, not with the values.
+def running_sums(values: Floats) -> tuple[Floats, Floats]:
+    """Running sums from 0, and what each has lost to rounding.
+
+    A difference of two sums, with the difference of what they lost, is as accurate as adding up what lies between.
 
     Examples
     --------
-    >>> running_sums(np.array([1.0, 2.0, 3.0])).tolist()
-    [0.0, 1.0, 3.0, 6.0]
+    >>> sums, lost = running_sums(np.array([1.0, 1e-20, 2.0]))
+    >>> sums.tolist(), lost.tolist()
+    ([0.0, 1.0, 1.0, 3.0], [0.0, 0.0, 1e-20, 1e-20])
     """
-    sums = np.zeros(values.size + 1)
+    sums, lost = np.zeros(values.size + 1), np.zeros(values.size + 1)
     with np.errstate(all="ignore"):
-        for first in range(0, values.size, SUMMED):
-            block = sums[first + 1 : first + 1 + SUMMED]
-            np.cumsum(values[first : first + SUMMED], out=block)
-            block += sums[first]
-    return sums
+        for first in range(0, values.size, BLOCK):
+            block, inside = values[first : first + BLOCK].copy(), slice(first + 1, first + 1 + BLOCK)
+            added = block.copy()
+            added[0] += sums[first]
+            np.cumsum(added, out=sums[inside])
+            before, after = sums[first : first + block.size], sums[inside]
+            part = after - before  # what was really added (Knuth's exact sum of two)
+            lost[inside] = (before - (after - part)) + (block - part)
+        np.cumsum(lost, out=lost)
+    return sums, lost

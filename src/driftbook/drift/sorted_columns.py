@@ -1,28 +1,24 @@
 """Exact two-sample distances of sorted columns, by binary search instead of a merge.
 
-The Kolmogorov–Smirnov distance is attained at a point of either sample, so the points of the smaller one suffice:
-a batch of 2,400 against a reference of a million costs 2,400 searches, and many batches are searched in one call.
-Where both are large, bounds on the cells of a coarse grid rule out nearly all points (branch and bound). All give the
-digits of scipy.
+The Kolmogorov–Smirnov distance is attained at a value of the batch or just below one, so only these are looked up in
+the reference. Of many rows few need be: between two values that were looked up the difference can exceed neither by
+more than the rows between them, so the search goes on only where that could still beat the largest difference found.
+All batches of a column are searched in the same calls, and all give the digits of scipy.
 """
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
-
 import numpy as np
-from numpy.typing import NDArray
 
-from driftbook.drift.batches import Pairing
+from driftbook.drift.batches import Batches, Pairing
 from driftbook.drift.profile import ColumnProfile, Floats, Integers, running_sums
 
-BOTH_LARGE = 30_000
 EXACT_ROWS = 10_000  # up to here scipy's ks_2samp counts paths exactly
-CELLS_AT_ONCE = 256
+ROWS_TO_REFINE = 2_000  # values of a batch up to which looking all of them up costs less
+CELLS, SPLIT = 256, 16  # a batch is first cut into so many cells, then each cell in play
+CELLS_AT_ONCE = 4_096
 ROUNDING = 1e-13  # an average below is what differences of running sums leave of nothing
 MOST_SQUARED = 2_000_000  # rows whose squared ranks add up within int64
-FEW_TO_MANY = 8  # up to this ratio of sizes, merging quantile grids costs less than searching
 
 
 def ks_distances(pair: Pairing) -> Floats:
@@ -37,32 +33,26 @@ def ks_distances(pair: Pairing) -> Floats:
     >>> ks_distances(Pairing(before, Batches.of([after]))).tolist()
     [0.5]
     """
-    reference, batches = pair.reference, pair.batches
-    n, sizes = reference.finite, batches.finite
-    if not n:
-        return np.full(len(batches), np.nan)
-    if len(batches) and _is_large(pair):
-        each = (ks_distance(reference, batches.profile(number)) for number in range(len(batches)))
-        found = np.array([distance if size else np.nan for distance, size in zip(each, sizes, strict=True)])
-        return _on_steps(found, n, sizes)
-    m = sizes[batches.owner]
-    # of tied points the last one gives the largest difference above, the first one below
-    above, below = pair.largest(batches.stop / m - pair.right / n), pair.largest(pair.left / n - batches.start / m)
-    largest = np.maximum(np.maximum(above, below), np.where(sizes > 0, 0.0, np.nan))
-    return _on_steps(largest, n, sizes)
+    n, sizes = pair.reference.finite, pair.batches.finite
+    if not n or not pair.batches.values.size:
+        return np.full(sizes.size, np.nan)
+    if sizes.size == 1 and pair.reference.values.size < pair.batches.values.size:
+        pair = Pairing(pair.batches.profile(0), Batches.of([pair.reference]))  # the fewer are looked up in the many
+    if pair.batches.values.size > ROWS_TO_REFINE * len(pair.batches):
+        largest = _Refinement(pair).largest()
+    else:
+        n, m = pair.reference.finite, pair.batches.finite[pair.batches.owner]
+        # of tied values the last one gives the largest difference above, the first one below
+        above = pair.largest(pair.batches.stop / m - pair.right / n)
+        largest = np.maximum(above, pair.largest(pair.left / n - pair.batches.start / m))
+    largest = np.maximum(largest, np.where(pair.batches.finite > 0, 0.0, np.nan))
+    return _on_steps(largest, pair.reference.finite, pair.batches.finite)
 
 
 def ks_distance(first: ColumnProfile, second: ColumnProfile) -> float:
-    """The same of two columns, both of them large or not; 0 if one has no values."""
-    if not (first.finite and second.finite):
-        return 0.0
-    few, many = (first, second) if first.values.size <= second.values.size else (second, first)
-    if few.values.size > BOTH_LARGE and few.upto is None and many.upto is None:
-        return _ks_by_bounds(many.values, few.values)
-    n, m = few.finite, many.finite
-    difference = few.rank(few.values) / n - many.rank(few.values) / m
-    below = many.rank(few.values, side="left") / m - few.rank(few.values, side="left") / n
-    return float(max(difference.max(), below.max(), 0.0))
+    """The same of two columns; 0 if one has no values."""
+    found = ks_distances(Pairing(first, Batches.of([second])))
+    return float(np.nan_to_num(found[0]))
 
 
 def _on_steps(distances: Floats, n: int, sizes: Integers) -> Floats:
@@ -71,36 +61,99 @@ def _on_steps(distances: Floats, n: int, sizes: Integers) -> Floats:
     return np.where(np.maximum(sizes, n) <= EXACT_ROWS, np.round(distances * steps) / steps, distances)
 
 
-def wasserstein_distances(pair: Pairing) -> Floats:
-    """Area between the two distribution functions (Wasserstein-1) for each batch, exact; NaN without values.
+class _Refinement:
+    """Cells of the batches, cut finer and finer where the largest difference could still lie.
 
-    Each of the current values stands for an equal slice of probability; the integral of its distance to the
-    reference's quantiles over that slice follows from the reference's running sums. Columns of similar size are
-    compared quantile by quantile.
-
-    Examples
-    --------
-    >>> from driftbook.drift.batches import Batches
-    >>> import polars as pl
-    >>> from driftbook.drift.profile import column_profile
-    >>> before, after = (column_profile(pl.Series(each), kind="numeric") for each in ([0.0, 1.0, 3.0], [5.0, 6.0, 8.0]))
-    >>> wasserstein_distances(Pairing(before, Batches.of([after]))).tolist()
-    [5.0]
+    A cell lies between two values that were looked up, at places ``first`` and ``last``. Inside it the batch's
+    function is at most ``start[last] / m`` and the reference's at least ``right[first] / n``, and the other way round.
     """
-    reference, batches = pair.reference, pair.batches
-    n, sizes = reference.finite, batches.finite
-    if not n:
-        return np.full(len(batches), np.nan)
-    if reference.upto is None and batches.upto is None and bool((sizes * FEW_TO_MANY > n).all()):
-        parts = (batches.batch(number) for number in range(len(batches)))
-        return np.array([_by_quantiles(reference.values, part) if part.size else np.nan for part in parts])
-    scale = n / sizes[batches.owner]
-    start, stop = batches.start * scale, batches.stop * scale
-    meet = np.clip(pair.right.astype(np.float64), start, stop)
-    centred = batches.values - reference.mean
-    at_start, at_meet, at_stop = (_integral(reference, at) for at in (start, meet, stop))
-    area = centred * (meet - start) - (at_meet - at_start) + (at_stop - at_meet) - centred * (stop - meet)
-    return np.maximum(pair.total(area) / n, 0.0)
+
+    def __init__(self, pair: Pairing) -> None:
+        self.pair = pair
+        self.best = np.zeros(len(pair.batches))
+
+    def largest(self) -> Floats:
+        """The largest difference of each batch."""
+        batches, steps = self.pair.batches, np.arange(CELLS + 1)
+        owner = np.flatnonzero(np.diff(batches.offsets))
+        first, most = batches.offsets[owner], np.diff(batches.offsets)[owner] - 1
+        grid = first[:, None] + most[:, None] * steps // CELLS
+        right, left = self._look_up(owner, grid)
+        if not self.best.any() and self._are_the_same():
+            return self.best
+        cells = [_cells(owner, grid, right, left)]
+        while cells:
+            block = cells.pop()
+            block = block[:, self._in_play(block)]
+            if block.shape[1] > CELLS_AT_ONCE:  # the most promising first: they raise what the others must beat
+                block = block[:, np.argsort(self._bounds(block), kind="stable")]
+                cells += np.array_split(block, -(-block.shape[1] // CELLS_AT_ONCE), axis=1)
+            elif block.size:
+                cells.append(self._cut(block))
+        return self.best
+
+    def _cut(self, block: Integers) -> Integers:
+        """Look up values inside the cells: smaller cells between them."""
+        owner, first, last, right, left = block
+        parts = min(SPLIT, int((last - first).max()))
+        grid = first[:, None] + (last - first)[:, None] * np.arange(parts + 1) // parts
+        inner_right, inner_left = self._look_up(owner, grid[:, 1:-1])
+        nothing = np.zeros((owner.size, 1), dtype=np.int64)  # ranks that no cell asks for
+        rights = np.concatenate([right[:, None], inner_right, nothing], axis=1)
+        lefts = np.concatenate([nothing, inner_left, left[:, None]], axis=1)
+        return _cells(owner, grid, rights, lefts)
+
+    def _look_up(self, owner: Integers, places: Integers) -> tuple[Integers, Integers]:
+        """Rows of the reference up to and below the values at ``places``, shape (owners, values)."""
+        reference, batches = self.pair.reference, self.pair.batches
+        points, known = batches.values[places.ravel()], reference.values
+        found = known.searchsorted(points, side="right")
+        tied = known[np.maximum(found - 1, 0)] == points
+        below = found - tied
+        often = np.flatnonzero(tied & (known[np.maximum(found - 2, 0)] == points))
+        below[often] = known.searchsorted(points[often], side="left")
+        right, left = (self.pair.rows_before(each).reshape(places.shape) for each in (found, below))
+        n, m = reference.finite, batches.finite[owner][:, None]
+        difference = np.maximum(self._stop(owner, places) / m - right / n, left / n - self._start(owner, places) / m)
+        np.maximum.at(self.best, owner, difference.max(axis=1))
+        return right, left
+
+    def _in_play(self, block: Integers) -> Integers:
+        return np.flatnonzero((block[2] - block[1] > 1) & (self._bounds(block) > self.best[block[0]]))
+
+    def _bounds(self, block: Integers) -> Floats:
+        owner, first, last, right, left = block
+        n, m = self.pair.reference.finite, self.pair.batches.finite[owner]
+        above = self._start(owner, last) / m - right / n
+        below = left / n - self._stop(owner, first) / m
+        found: Floats = np.maximum(above, below)
+        return found
+
+    def _start(self, owner: Integers, places: Integers) -> Integers:
+        """Rows of the batch before the values at ``places``."""
+        batches = self.pair.batches
+        if batches.upto is not None:
+            return batches.start[places]
+        begin = batches.offsets[owner]
+        return places - (begin if places.ndim == 1 else begin[:, None])
+
+    def _stop(self, owner: Integers, places: Integers) -> Integers:
+        """Rows of the batch up to and including them."""
+        batches = self.pair.batches
+        return self._start(owner, places) + 1 if batches.upto is None else batches.upto[places]
+
+    def _are_the_same(self) -> bool:
+        """Whether a batch repeats the reference, of which no cell could be ruled out."""
+        first, batches = self.pair.reference, self.pair.batches
+        plain = len(batches) == 1 and first.upto is None and batches.upto is None
+        return plain and np.array_equal(first.values, batches.values)
+
+
+def _cells(owner: Integers, grid: Integers, right: Integers, left: Integers) -> Integers:
+    """Cells between neighbours of a grid, shape (5, cells): batch, first and last place, their ranks."""
+    owners = np.repeat(owner, grid.shape[1] - 1)
+    edges = (grid[:, :-1], grid[:, 1:], right[:, :-1], left[:, 1:])
+    return np.stack([owners, *(each.ravel() for each in edges)])
 
 
 def cramer_von_mises_distances(pair: Pairing) -> Floats:
@@ -139,7 +192,7 @@ def _rank_sums(reference: ColumnProfile) -> tuple[Integers, Integers, Integers |
     rows, first = (np.concatenate([[0], np.cumsum(each)]) for each in (weights, weights * ranks))
     if n <= MOST_SQUARED:
         return rows, first, np.concatenate([[0], np.cumsum(weights * ranks * ranks)])
-    return rows, first, running_sums(weights * ranks.astype(np.float64) ** 2)
+    return rows, first, np.add(*running_sums(weights * ranks.astype(np.float64) ** 2))
 
 
 def _last_of_ties(pair: Pairing, level: Floats) -> Floats:
@@ -167,78 +220,3 @@ def _beyond(pair: Pairing, sums: tuple[Integers, Integers, Integers | Floats], p
     rows, first, second = (each[-1] - each[place[pair.batches.offsets[held + 1] - 1]] for each in sums)
     found[held] = second / n**2 - 2 * first / n + rows
     return found
-
-
-def _integral(reference: ColumnProfile, at: Floats) -> Floats:
-    """Integral of the centred quantile function, in units of rows, from 0 to ``at``."""
-    most = reference.values.size - 1
-    if reference.upto is None:
-        place = np.minimum(at.astype(np.int64), most + 1)
-        rest = at - place
-    else:
-        place = reference.upto.searchsorted(at, side="right")
-        rest = at - np.concatenate([[0], reference.upto])[place]
-    result: Floats = reference.centred_sums[place] + rest * (reference.values[np.minimum(place, most)] - reference.mean)
-    return result
-
-
-def _by_quantiles(first: Floats, second: Floats) -> float:
-    if first.size == second.size:
-        difference = first - second
-        return float(np.abs(difference, out=difference).mean())
-    places, others, shares = _merged_quantiles(first.size, second.size)
-    difference = first[places]
-    difference -= second[others]
-    return float(np.abs(difference, out=difference) @ shares)
-
-
-@lru_cache(maxsize=2)
-def _merged_quantiles(n: int, m: int) -> tuple[NDArray[np.int32], NDArray[np.int32], Floats]:
-    """Steps of two quantile functions merged: the place in either sample and the width, the same for every column."""
-    divisor = math.gcd(n, m)
-    steps = np.concatenate([np.arange(1, n + 1) * (m // divisor), np.arange(1, m + 1) * (n // divisor)])
-    steps.sort(kind="stable")
-    steps = steps[np.append(True, steps[1:] != steps[:-1])]
-    widths = np.diff(steps, prepend=0) / (n // divisor * m)
-    inside = steps - 1
-    return (inside // (m // divisor)).astype(np.int32), (inside // (n // divisor)).astype(np.int32), widths
-
-
-def _is_large(pair: Pairing) -> bool:
-    few = pair.batches.values.size / len(pair.batches)
-    return min(pair.reference.values.size, few) > BOTH_LARGE or pair.reference.values.size < few
-
-
-def _ks_by_bounds(first: Floats, second: Floats) -> float:
-    """Branch and bound: only cells of the grid whose bound beats the best difference so far are looked into."""
-    n, m = first.size, second.size
-    grid = np.unique(np.concatenate([_spread(first), _spread(second)]))
-    at_first, at_second = first.searchsorted(grid, side="right"), second.searchsorted(grid, side="right")
-    best = _largest(at_first, at_second, n, m)
-    low_first, low_second = at_first[:-1], at_second[:-1]
-    top_first = first.searchsorted(grid[1:], side="left")
-    top_second = second.searchsorted(grid[1:], side="left")
-    bound = np.maximum(top_first / n - low_second / m, top_second / m - low_first / n)
-    live = np.flatnonzero((bound > best) & ((top_first > low_first) | (top_second > low_second)))
-    live = live[np.argsort(-bound[live], kind="stable")]
-    for begin in range(0, live.size, CELLS_AT_ONCE):
-        cells = live[begin : begin + CELLS_AT_ONCE]
-        if bound[cells[0]] <= best:
-            break
-        inside = [first[low_first[cell] : top_first[cell]] for cell in cells]
-        inside += [second[low_second[cell] : top_second[cell]] for cell in cells]
-        points = np.sort(np.concatenate(inside))
-        counts = first.searchsorted(points, side="right"), second.searchsorted(points, side="right")
-        best = max(best, _largest(*counts, n, m))
-    return best
-
-
-def _spread(values: Floats) -> Floats:
-    places = np.linspace(0, values.size - 1, min(int(6 * np.sqrt(values.size)), values.size)).astype(np.int64)
-    spread: Floats = values[places]
-    return spread
-
-
-def _largest(at_first: Integers | NDArray[np.intp], at_second: Integers | NDArray[np.intp], n: int, m: int) -> float:
-    difference = at_first / n - at_second / m
-    return float(max(difference.max(), -difference.min(), 0.0))
