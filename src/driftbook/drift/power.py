@@ -79,6 +79,24 @@ def power(
     return pl.DataFrame(rows, schema=POWER_SCHEMA, orient="row")
 
 
+def column_power(
+    reference: Reference, policy: Policy, column: str, *, sizes: Mapping[Change, float], days: float = 3
+) -> pl.DataFrame:
+    """:func:`power` of one column, in a fraction of its time: what somebody who moves a slider waits for.
+
+    Returns
+    -------
+    As :func:`power`; empty for a column that raises no alarm.
+    """
+    rows = [
+        trial.row(change, size, days)
+        for trial in _trials(reference, policy.drift, seed=1, only=column)
+        for change, size in sizes.items()
+        if change in trial.changes
+    ]
+    return pl.DataFrame(rows, schema=POWER_SCHEMA, orient="row")
+
+
 def smallest_seen(
     reference: Reference, policy: Policy, *, days: float = 3, probability: float = 0.95, seed: int = 1
 ) -> pl.DataFrame:
@@ -138,7 +156,7 @@ def _smallest(trial: _Trial, change: Change, days: float, probability: float) ->
     return found
 
 
-def _trials(reference: Reference, drift: DriftPolicy, seed: int) -> Iterator[_Trial]:
+def _trials(reference: Reference, drift: DriftPolicy, seed: int, *, only: str | None = None) -> Iterator[_Trial]:
     silent = frozenset(name for name, role in reference.roles.items() if role == "target")
     profile, basis, per_day = reference.profile, reference.basis, reference.batches_per_day
     limits = limits_of(drift, profile=profile, basis=basis, batches_per_day=per_day, silent=silent)
@@ -146,7 +164,7 @@ def _trials(reference: Reference, drift: DriftPolicy, seed: int) -> Iterator[_Tr
     rows = min(int(np.median(usual)), MOST_ROWS)
     for place, name in enumerate(profile):
         methods = drift.numeric if profile[name].kind == "numeric" else drift.categorical
-        if name not in silent and rows:
+        if name not in silent and rows and only in (None, name):
             random = np.random.default_rng([seed, place])
             yield _Trial(name, reference, limits, methods, rows, int(random.integers(2**32)))
 
