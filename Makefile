@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach name,python3.11 python3 python,$(shell command -v $(name) 2>/dev/null)))
 ENVIRONMENT := OMP_WAIT_POLICY=PASSIVE MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true PLOOMBER_STATS_ENABLED=false PATH="$(CURDIR)/$(BIN):$$PATH"
+# starts a command with the sort that suits the processor
+SORTING := $(BIN)/python -m driftbook.processor
 
 .PHONY: help setup build test lint lab mlflow clean
 
@@ -32,13 +34,13 @@ build: setup ## run the pipeline on simulated customer churn (ploomber build)
 	@$(ENVIRONMENT) $(BIN)/ploomber build
 
 test: setup ## run every test, simulations included; line coverage of src at least 90 %
-	@$(ENVIRONMENT) $(BIN)/python -m pytest --cov=driftbook --cov-report= --cov-fail-under=90
+	@$(ENVIRONMENT) $(SORTING) $(BIN)/python -m pytest --cov=driftbook --cov-report= --cov-fail-under=90
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 lab: setup ## open JupyterLab on the notebooks
-	@$(ENVIRONMENT) $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
+	@$(ENVIRONMENT) $(SORTING) $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 mlflow: setup ## open MLflow's interface on this workbench's store (http://127.0.0.1:5000)
 	@$(ENVIRONMENT) MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --workers 1 \

@@ -12,6 +12,7 @@ LONGEST_FILE = 300
 ORDER = [
     "errors",
     "words",
+    "processor",
     "config",
     "schema",
     "storage",

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from driftbook.errors import DriftbookError
+from driftbook.processor import choose_sort
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -140,6 +141,7 @@ def reset(
 
 def main() -> None:
     """Entry point: our own errors become one message and exit code 1."""
+    choose_sort()
     try:
         app()
     except DriftbookError as error:

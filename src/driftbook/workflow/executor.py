@@ -26,6 +26,7 @@ from driftbook.config import Settings, UseCase, load_use_case
 from driftbook.data.scenarios import scenario as find_scenario
 from driftbook.errors import DriftbookError
 from driftbook.notify import ALERT_LOG
+from driftbook.processor import choose_sort
 from driftbook.storage import load_json, sweep
 from driftbook.timeline.verdict import printed
 from driftbook.workflow.bind import load_sources, parse_day
@@ -169,6 +170,7 @@ def set_aside(notebook: Path) -> Path:
 
 def _make_executor(settings: Settings, *, use_case: str, scenario: str, as_of: str) -> NotebookExecutor:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    choose_sort()  # for the kernels
     case, day = load_use_case(use_case, scenario=scenario, settings=settings), parse_day(as_of)
     find_scenario(case.scenario.name)
     papermill_engines.register(None, WholeNotebookEngine)
