@@ -284,8 +284,9 @@ def test_whole_batches_are_judged_beside_columns() -> None:
 
 def test_a_slow_drift_that_no_batch_shows_adds_up(reference: Reference) -> None:
     policy = with_threshold(table=("e_cusum",))
-    rows = stream(batches=60, seed=8, prefix="2026")
-    slow = rows.with_columns(pl.col("age") + 3)
+    rows = stream(batches=90, seed=8, prefix="2026")
+    later = pl.col("batch_id") > "2026-30"
+    slow = rows.with_columns(pl.when(later).then(pl.col("age") + 3.5).otherwise("age").alias("age"))
     quiet, table = (analyse_drift(reference, each, policy=policy) for each in (rows, slow))
     assert drifted(quiet) == set()
     assert {column for _, column in drifted(table)} == {"all columns"}
