@@ -148,11 +148,11 @@ def test_a_csv_gets_its_types_from_all_values(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(f"number,text,day,flag\n{rows}\n?,no,,false\n1e+05,no,2024-02-01,true\n")
     table = open_table(path)
-    dtypes = {name: table.dtype(name) for name in table.names}
+    dtypes = {name: table.column(name).dtype for name in table.names}
     assert dtypes == {"number": pl.Float64, "text": pl.String, "day": pl.Datetime("us"), "flag": pl.Boolean}
     assert table.column("number")[-1] == 100_000.0
-    assert table.remark("number") == "'?' read as missing"
-    assert table.remark("text") == ""
+    assert table.read("number").remark == "'?' read as missing"
+    assert table.read("text").remark == ""
 
 
 def test_a_csv_of_one_column_is_a_table(tmp_path):
@@ -164,7 +164,7 @@ def test_few_values_that_are_no_number_count_as_missing_and_are_named(tmp_path):
     (tmp_path / "t.csv").write_text("x,y\n" + "1,2\n" * 99 + "abc,3\n")
     table = open_table(tmp_path / "t.csv")
     assert table.column("x").null_count() == 1
-    assert table.remark("x") == "1 value is no number ('abc') and counts as missing"
+    assert table.read("x").remark == "1 value is no number ('abc') and counts as missing"
 
 
 @pytest.mark.parametrize(

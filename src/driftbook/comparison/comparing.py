@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
 from typing import Any
 
 import polars as pl
@@ -75,9 +74,8 @@ def compare(
             raise DataError(f"{side.title} has no rows; expected a table with rows")
     names, findings = _common(*sides, columns=columns)
     judge = Judge(chosen, reference_rows=sides[0].rows, current_rows=sides[1].rows, seed=seed)
-    reading = Lock()
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-        measured = list(threads.map(lambda name: _measure(name, sides, judge, reading), names))
+        measured = list(threads.map(lambda name: _measure(name, sides, judge), names))
     findings += [finding for _, found in measured for finding in found]
     judged = {name: each for name, (each, _) in zip(names, measured, strict=True) if each is not None}
     table = judge.table(list(judged.values()))
@@ -119,16 +117,14 @@ def _common(reference: Table, current: Table, *, columns: Sequence[str] | None) 
     return names, findings
 
 
-def _measure(name: str, sides: tuple[Table, Table], judge: Judge, reading: Lock) -> tuple[Judged | None, list[Finding]]:
+def _measure(name: str, sides: tuple[Table, Table], judge: Judge) -> tuple[Judged | None, list[Finding]]:
     """Measure one column; what is wrong with it never stops the others."""
     found: list[Finding] = []
-    with reading:  # a table keeps the column read last
-        reference, current = (side.column(name) for side in sides)
-        for side, words in zip(sides, ("reference", "current table"), strict=True):
-            if side.remark(name):
-                found.append(Finding(name, "unreadable_values", "warning", f"in the {words}: {side.remark(name)}"))
-            side.forget()
-    pair = pair_columns(name, reference, current)
+    readings = [side.read(name) for side in sides]
+    for reading, words in zip(readings, ("reference", "current table"), strict=True):
+        if reading.remark:
+            found.append(Finding(name, "unreadable_values", "warning", f"in the {words}: {reading.remark}"))
+    pair = pair_columns(name, *(reading.values for reading in readings))
     found += pair.findings
     if pair.kind is None:
         return None, found

@@ -8,8 +8,9 @@ as a frame. A CSV has no types: a column is numeric, a time or a truth value whe
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,22 +29,21 @@ from driftbook.errors import DataError, UnknownNameError
 KINDS = "a polars, pandas or Arrow table, a numpy array, a dict of columns, or the path of a CSV or Parquet file"
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Table:
-    """Columns by name, each read when it is asked for; the last one read is kept."""
+    """Columns by name, each read when it is asked for; nothing is kept, and threads may read at the same time."""
 
     title: str
     rows: int
     readers: Mapping[str, Callable[[], Reading]]
-    _last: tuple[str, Reading] | None = field(default=None, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns, in order."""
         return tuple(self.readers)
 
-    def column(self, name: str) -> pl.Series:
-        """The values of one column.
+    def read(self, name: str) -> Reading:
+        """The values of one column, and what a person should know of how it was read.
 
         Raises
         ------
@@ -52,34 +52,18 @@ class Table:
         DataError
             If it cannot be read.
         """
-        return self._reading(name).values
-
-    def dtype(self, name: str) -> pl.DataType:
-        """The type of one column."""
-        return self._reading(name).values.dtype
-
-    def remark(self, name: str) -> str:
-        """What a person should know of how the column was read; empty if nothing."""
-        return self._reading(name).remark
-
-    def forget(self) -> None:
-        """Let go of the column read last."""
-        self._last = None
-
-    def _reading(self, name: str) -> Reading:
         if name not in self.readers:
             raise UnknownNameError("column", name, self.readers)
-        if self._last is None or self._last[0] != name:
-            self._last = None
-            try:
-                reading = self.readers[name]()
-            except (pl.exceptions.PolarsError, OSError) as error:
-                why = (str(error).strip() or type(error).__name__).splitlines()[0]
-                raise DataError(
-                    f"column {name!r} of {self.title} cannot be read ({why}); write the table anew"
-                ) from error
-            self._last = (name, Reading(reading.values.alias(name), reading.remark))
-        return self._last[1]
+        try:
+            reading = self.readers[name]()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise DataError(f"column {name!r} of {self.title} cannot be read ({why}); write the table anew") from error
+        return Reading(reading.values.alias(name), reading.remark)
+
+    def column(self, name: str) -> pl.Series:
+        """The values alone; see :meth:`read`."""
+        return self.read(name).values
 
 
 def open_table(source: Any, *, title: str = "the table") -> Table:
@@ -101,7 +85,7 @@ def open_table(source: Any, *, title: str = "the table") -> Table:
     Examples
     --------
     >>> table = open_table({" age": [41, 33], "plan": ["a", None]})
-    >>> table.names, table.rows, table.dtype("age")
+    >>> table.names, table.rows, table.column("age").dtype
     (('age', 'plan'), 2, Int64)
     """
     if isinstance(source, Table):
@@ -162,18 +146,56 @@ def _parquet(path: Path) -> Table:
     from pyarrow.parquet import ParquetFile
 
     try:
-        names = ParquetFile(path).schema_arrow.names
-        if len(set(names)) == len(names):
-            return _lazy(pl.scan_parquet(path, glob=False, hive_partitioning=False), path.name)
-        rows = ParquetFile(path).metadata.num_rows
+        file = ParquetFile(path)
+        names, rows = file.schema_arrow.names, file.metadata.num_rows
+        if len(set(names)) < len(names):  # by their places, as names are not their own
+            return _columns(path.name, names, [partial(_read_place, path, place) for place in range(len(names))], rows)
+        table = _lazy(pl.scan_parquet(path, glob=False, hive_partitioning=False), path.name)
     except (ArrowException, pl.exceptions.PolarsError, OSError) as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(f"{path.name} cannot be read as Parquet ({why}); copy the file again") from error
+    if file.metadata.num_columns > len(names):  # of nested columns, each part of which is one
+        return table
+    quick = _QuickNumbers(path)
+    readers = [
+        quick.reader(place) if _is_plain_number(field.type) else usual
+        for place, (field, usual) in enumerate(zip(file.schema_arrow, table.readers.values(), strict=True))
+    ]
+    return Table(path.name, rows, dict(zip(table.names, readers, strict=True)))
 
-    def read(place: int) -> Any:  # by its place, as its name is not its own
-        return ParquetFile(path).reader.read_all(column_indices=[place]).column(0)
 
-    return _columns(path.name, names, [partial(read, place) for place in range(len(names))], rows)
+def _read_place(path: Path, place: int) -> Any:
+    from pyarrow.parquet import ParquetFile
+
+    return ParquetFile(path).reader.read_all(column_indices=[place]).column(0)
+
+
+def _is_plain_number(dtype: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_integer(dtype) or types.is_float32(dtype) or types.is_float64(dtype))
+
+
+class _QuickNumbers:
+    """Columns of numbers of a Parquet file: each thread reads the footer once, then only the pages it needs."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._own = path, threading.local()
+
+    def reader(self, place: int) -> Callable[[], Reading]:
+        return lambda: Reading(self._read(place))
+
+    def _read(self, place: int) -> pl.Series:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+
+        try:
+            if not hasattr(self._own, "file"):
+                self._own.file = ParquetFile(self._path, pre_buffer=False)
+            found = self._own.file.reader.read_all(column_indices=[place], use_threads=False)
+        except ArrowException as error:
+            raise OSError(str(error)) from error
+        return plain_series("", found.column(0))
 
 
 def _lazy(frame: pl.LazyFrame, title: str) -> Table:
