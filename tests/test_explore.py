@@ -6,13 +6,27 @@ from datetime import date
 import polars as pl
 import pytest
 import yaml
-from workbench import ONSET_DAY, make_workbench
+from workbench import ONSET_DAY, make_workbench, run_of
 
+from driftbook.data.batches import ingest
 from driftbook.errors import ConfigError, DataError, UnknownNameError
-from driftbook.explore import Panel, Selection, look, open_exploration, overview
+from driftbook.explore import (
+    Injection,
+    Panel,
+    Selection,
+    WhatIfPanel,
+    Workshop,
+    distort,
+    look,
+    open_exploration,
+    open_workshop,
+    overview,
+    what_if,
+)
 from driftbook.explore.data import default_period, names_to_explore
 from driftbook.explore.groups import MISSING, OTHERS, group_values
 from driftbook.tables import format_value
+from driftbook.timeline.models import champion_version
 
 START, LAST = date(2026, 5, 17), date(2026, 5, 24)
 SHOCK = date(2026, 5, 17 + ONSET_DAY - 1)
@@ -170,3 +184,110 @@ def test_of_several_classes_the_frequent_one_is_offered_first(exploration):
 
 def test_the_first_period_is_the_last_week_of_the_stream(exploration):
     assert default_period(exploration) == (date(2026, 5, 18), LAST)
+
+
+@pytest.fixture(scope="module")
+def workshop(exploration):
+    """The same fresh workbench: no model yet, so the reference is learned from the history."""
+    return open_workshop("churn", settings=exploration.run.settings)
+
+
+def test_without_drift_a_batch_passes_and_says_that_nothing_was_done(workshop):
+    found = what_if(workshop, workshop.batches[0], Injection(column="monthly_charges"))
+    assert found.title == "This batch would pass"
+    assert found.sentences[0] == "Nothing was changed: this is the batch as it came."
+    assert workshop.version is None
+    assert "prediction" not in found.columns.svg
+
+
+def test_drift_put_in_is_found_by_the_engine_and_its_power_is_told(workshop):
+    found = what_if(workshop, workshop.batches[0], Injection(column="monthly_charges", shift=1.5))
+    assert found.alarmed
+    assert found.sentences[0].startswith("Strongest signal: `monthly_charges`, ")
+    assert "A shift of 1.5 standard deviations raises an alarm with probability" in found.sentences[-1]
+    psi = found.signals.row(by_predicate=pl.col("method") == "PSI", named=True)
+    assert psi["times before"] < 1 < psi["times now"]
+    assert "standard deviations higher, against the reference." in found.distribution.svg
+    assert "monthly_charges: as it came and with drift" in found.distribution.title
+
+
+def test_columns_that_go_together_otherwise_keep_their_own_distributions(workshop):
+    injection = Injection(column="age", partner="tenure_months", together=1.0)
+    found = what_if(workshop, workshop.batches[0], injection)
+    assert found.signals.filter(column="age")["times now"].to_list() == pytest.approx(
+        found.signals.filter(column="age")["times before"].to_list()
+    )
+    assert found.sentences[-1].endswith("as it came, 0.999 with drift."), "tied ages keep it from 1"
+
+
+ROWS = pl.DataFrame(
+    {"fee": [1.5, 2.5, None, 4.5], "calls": [0, 1, 2, 3], "plan": ["a", "b", "a", None]},
+    schema={"fee": pl.Float64, "calls": pl.Int64, "plan": pl.String},
+)
+
+
+def test_what_is_not_asked_for_stays_as_it_is():
+    assert distort(ROWS, Injection(column="fee"), std=1.0, seed=1).equals(ROWS)
+    changed = distort(ROWS, Injection(column="fee", shift=1.0), std=2.0, seed=1)
+    assert changed["fee"].to_list() == [3.5, 4.5, None, 6.5]
+    assert changed.drop("fee").equals(ROWS.drop("fee"))
+
+
+def test_whole_numbers_stay_whole_and_nothing_falls_below_the_lowest():
+    changed = distort(ROWS, Injection(column="calls", shift=-0.5), std=3.0, seed=1)["calls"]
+    assert changed.is_in([0.0, 1.0, 2.0]).all()
+    assert changed[0] == 0.0
+
+
+def test_each_way_to_change_a_column():
+    unit = distort(ROWS, Injection(column="fee", wrong_unit=1.0), std=1.0, seed=1)["fee"].to_list()
+    assert unit == [150.0, 250.0, None, 450.0]
+    new = distort(ROWS, Injection(column="plan", new_value=1.0), std=float("nan"), seed=1)["plan"].to_list()
+    assert new == ["never_seen_before"] * 3 + [None], "what is missing stays missing"
+    lost = distort(ROWS, Injection(column="calls", missing=1.0), std=1.0, seed=1)["calls"]
+    assert lost.null_count() == 4
+    against = distort(ROWS, Injection(column="calls", partner="fee", together=-1.0), std=1.0, seed=1)["calls"]
+    assert against.to_list() == [3, 1, 2, 0], "the row without a fee keeps its value"
+
+
+def test_a_larger_share_hits_the_same_rows_and_more():
+    rows = pl.DataFrame({"fee": [float(value) for value in range(500)]})
+    few, many = (
+        set(rows.filter(distort(rows, Injection(column="fee", missing=share), std=1.0, seed=1)["fee"].is_null())["fee"])
+        for share in (0.1, 0.3)
+    )
+    assert few < many
+
+
+def test_only_what_can_be_done_to_a_column_is_offered(workshop):
+    panel = WhatIfPanel(workshop)
+    assert panel.injection == Injection(column="monthly_charges", shift=0.3)
+    assert panel.shown.value.count("<svg") == 2
+    panel.column.value = "contract"
+    assert panel.shift.layout.display == "none"
+    assert panel.injection.shift == 0.0
+    panel.new_value.value = 0.2
+    assert "unseen share" in panel.shown.value
+    assert "raise an alarm" in panel.shown.value
+    panel.partner.value = "contract"
+    assert panel.injection.partner is None, "a column goes along with itself anyway"
+    panel._on_reset(None)
+    assert panel.injection.is_nothing
+    assert "as it came" in panel.shown.value
+    assert len(panel.view.children) == 5
+
+
+def test_with_a_model_the_predictions_follow_and_a_column_it_hardly_uses_wakes_nobody(tmp_path):
+    settings = make_workbench(tmp_path, rows_per_day=200, history_days=16, stream_days=2)
+    run = run_of(settings, "2026-05-18")
+    ingest(run.case, settings, as_of=run.as_of)
+    version = champion_version(run)
+    shop = open_workshop("churn", settings=settings)
+    assert shop.version is not None
+    assert shop.version.number == version.number
+    found = what_if(shop, shop.batches[0], Injection(column="support_calls", shift=2.0))
+    assert "predicted score" in found.columns.svg
+    silent = Workshop(shop.exploration, shop.reference, shop.version)
+    object.__setattr__(silent, "silent", frozenset({"gender"}))
+    calm = what_if(silent, shop.batches[0], Injection(column="gender", new_value=0.5))
+    assert "`gender` hardly matters to the model: its drift is shown and wakes nobody." in calm.sentences

@@ -127,6 +127,22 @@ def drift_table() -> pl.DataFrame:
     return pl.DataFrame(rows, schema_overrides={"p_value": pl.Float64}, infer_schema_length=None)
 
 
+def whole_table() -> pl.DataFrame:
+    """The same with two methods on whole batches, and a column that does not matter."""
+    table = drift_table().with_columns(matters=pl.col("role") != "target")
+    whole = [
+        table.filter(column="age").with_columns(column=pl.lit("all columns"), role=pl.lit("table"), method=pl.lit(name))
+        for name in ("row_count", "domain_classifier")
+    ]
+    silent = table.filter(column=EVIL).with_columns(column=pl.lit("hair"), matters=pl.lit(False))
+    return pl.concat([table, *whole, silent])
+
+
+WEIGHTED = pl.DataFrame(
+    {"batch_id": IDS[2:], "weighted_score": [0.1, None, 0.5, 0.2], "judged_share": [1.0, 0.0, 0.7, 1.0]}
+)
+
+
 def scores() -> pl.DataFrame:
     return pl.DataFrame({"batch_id": [IDS[2]] * 3 + [IDS[3]] * 3, "prediction_score": [0.1, 0.2, 0.3, 0.5, 0.6, None]})
 
@@ -157,7 +173,9 @@ FULL: dict[str, Callable[[], figures.Figure]] = {
         PERFORMANCE, "accuracy", limit=0.83, onset=DAYS[3], marks=MARKS, estimated=PERFORMANCE
     ),
     "drift_heatmap": lambda: figures.drift_heatmap(drift_table(), marks=MARKS),
-    "drift_timeline": lambda: figures.drift_timeline(VERDICTS, marks=MARKS),
+    "drift_heatmap grouped": lambda: figures.drift_heatmap(whole_table(), title=EVIL),
+    "weighted_drift": lambda: figures.weighted_drift(WEIGHTED, marks=MARKS),
+    "drift_timeline": lambda: figures.drift_timeline(VERDICTS, marks=MARKS, promise=EVIL),
     "drift_bars": lambda: figures.drift_bars(drift_table(), IDS[2]),
     "comparison": lambda: figures.comparison(DAILY, DAILY, margin=0.02),
     "comparison of log loss": lambda: figures.comparison(DAILY, DAILY, metric="log_loss"),
@@ -178,6 +196,7 @@ EMPTY: dict[str, Callable[[], figures.Figure]] = {
     "drift_heatmap": lambda: figures.drift_heatmap(drift_table().clear()),
     "drift_timeline": lambda: figures.drift_timeline(VERDICTS.clear()),
     "drift_bars": lambda: figures.drift_bars(drift_table(), "2030-01-01"),
+    "weighted_drift": lambda: figures.weighted_drift(WEIGHTED.with_columns(weighted_score=pl.lit(None, pl.Float64))),
     "comparison": lambda: figures.comparison(pl.DataFrame(), pl.DataFrame()),
     "story": lambda: figures.story([]),
 }
@@ -273,6 +292,44 @@ def test_drifted_cells_carry_a_shape_besides_their_colour() -> None:
     assert "url(#hatch-" in svg
 
 
+def test_the_heat_map_sets_apart_what_speaks_of_whole_batches_and_what_wakes_nobody() -> None:
+    figure = figures.drift_heatmap(whole_table())
+    texts = [each.text for each in parsed(figure).iter() if each.tag.endswith("text")]
+    order = ["the batch as a whole", "domain classifier", "predictions", "features", "age", "hair", "target"]
+    assert [each for each in texts if each in order] == [*order[:4], "age", "hair", "target"]
+    assert "number of rows" in texts, "each method on whole batches has a line of its own"
+    assert "2 of 5 columns drifted" in figure.description, "whole batches are no column"
+    hollow = figure.svg.count('stroke="#8a94a6" stroke-width="1.6"')
+    assert hollow == 4, "a hollow diamond where it drifted and wakes nobody"
+
+
+def test_the_timeline_says_what_its_threshold_promises() -> None:
+    assert ">1 false alarm in 365 days<" in figures.drift_timeline(VERDICTS, promise="1 false alarm in 365 days").svg
+
+
+def test_a_weighted_score_that_rests_on_a_part_of_the_importance_is_hollow() -> None:
+    svg = figures.weighted_drift(WEIGHTED).svg
+    assert "on 70\u00a0% of the importance" in svg
+    assert svg.count("<circle") == 3, "what cannot be judged is not drawn"
+
+
+def test_whole_numbers_get_a_bar_each_and_the_effect_is_said() -> None:
+    calls = pl.Series([0, 1, 1, 2, 7])
+    figure = figures.reference_vs_current(calls, calls, column="calls", effect="0.4 standard deviations higher.")
+    tips = [each.text for each in parsed(figure).iter() if each.tag.endswith("title")]
+    assert tips == [tip for tip in tips if " to " in str(tip)]
+    assert len(tips) == 8
+    assert figure.description.endswith("0.4 standard deviations higher.")
+    assert ">0.4 standard deviations higher.<" in figure.svg
+
+
+def test_shares_of_missing_values_do_not_meet() -> None:
+    half = pl.Series([1.5, None])
+    figure = figures.reference_vs_current(half, half, column="x")
+    places = [each.attrib.get("text-anchor") for each in parsed(figure).iter() if each.text == "50\u00a0%"]
+    assert places[-2:] == ["end", None]
+
+
 def test_the_heat_map_says_how_many_columns_it_leaves_out() -> None:
     figure = figures.drift_heatmap(drift_table(), max_columns=2)
     assert "2 calmer columns are not drawn" in figure.description
@@ -291,7 +348,7 @@ def test_a_long_stream_is_drawn_in_few_cells_and_the_worst_batch_stands_for_its_
 
 
 def test_the_excess_compares_each_statistic_on_the_scale_its_threshold_is_on() -> None:
-    row = {"statistic": 0.2, "p_value": 0.01, "drift_score": 0.8, "threshold": 0.1, "on": "statistic"}
+    row = {"method": "psi", "statistic": 0.2, "p_value": 0.01, "drift_score": 0.8, "threshold": 0.1, "on": "statistic"}
     frame = pl.DataFrame([row, row | {"on": "drift_score"}, row | {"on": "p_value"}, row | {"threshold": None}])
     assert frame.select(excess().round(12))["excess"].to_list() == [2.0, 8.0, 2.0, None]
 

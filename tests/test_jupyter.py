@@ -30,6 +30,7 @@ from driftbook.workflow.notebook import trust
 TOKEN = "a-token-for-this-test"
 AS_OF = "2026-06-30"  # what the notebooks say when nobody tells them otherwise
 EXPLORE = "notebooks/explore/explore_data.ipynb"
+WHAT_IF = "notebooks/explore/what_if_drift.ipynb"
 REPORT = """
 import nbformat, sys
 sys.modules["evidently"] = None  # its page is written by notebook 05 below; here it would only cost seconds
@@ -159,6 +160,18 @@ def test_a_person_can_explore_on_a_fresh_clone(tmp_path):
     assert not any((desk.root / "reports").iterdir()), "exploring writes no report"
 
 
+@pytest.mark.pipeline
+def test_a_person_can_put_drift_into_a_batch_of_a_fresh_clone(tmp_path):
+    desk = make_workbench(tmp_path, rows_per_day=60, history_days=12, stream_days=3)
+    done = _run(desk.root / WHAT_IF, desk.root)
+    assert "This batch would pass" in str(done.cells)
+    widgets = done.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"].values()
+    answers = [str(widget["state"].get("value")) for widget in widgets if "<svg" in str(widget["state"].get("value"))]
+    assert len(answers) == 1, "the panel's one answer"
+    assert "monthly_charges: as it came and with drift" in answers[0]
+    assert not any((desk.root / "reports").iterdir()), "exploring writes no report"
+
+
 def test_what_the_build_executed_is_trusted_and_what_others_executed_is_not(desk, lab, monkeypatch):
     """JupyterLab strips figures from notebooks it does not trust."""
     folder = desk.root / "reports" / "seen"
@@ -198,6 +211,13 @@ def test_exploring_in_a_browser_shows_figures_and_asks_nothing_of_the_network(la
         page.locator(".widget-html svg[aria-label^='monthly_charges: history']").wait_for(timeout=60_000)
         page.locator(".widget-dropdown select:visible").nth(1).select_option("contract (category)")
         page.locator(".widget-html svg[aria-label^='contract: history']").wait_for(timeout=20_000)
+        page.goto(f"{lab}/lab/tree/{WHAT_IF}?reset&token={TOKEN}")
+        page.get_by_role("heading", name="Put drift in").wait_for()
+        page.get_by_text("Run", exact=True).first.click()
+        page.get_by_text("Run All Cells", exact=True).first.click()
+        page.locator(".widget-html svg[aria-label^='monthly_charges: as it came']").wait_for(timeout=60_000)
+        page.locator(".widget-dropdown select:visible").nth(1).select_option("contract (categorical)")
+        page.locator(".widget-html svg[aria-label^='contract: as it came']").wait_for(timeout=20_000)
         assert not page.locator(".db-untrusted:visible").count(), "figures are here, no need to explain their absence"
         assert not page.get_by_text("Share Notebook").count(), "a button that sends a notebook to a service outside"
         browser.close()

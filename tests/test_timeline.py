@@ -95,7 +95,7 @@ def test_an_explanation_does_not_change_as_its_spell_grows(told):
 
 
 def test_without_an_alarm_there_is_nothing_to_explain():
-    assert Explanation().period == "no alarm"
+    assert (Explanation().state, Explanation().period) == ("no alarm", "nothing to explain")
     assert ranked_table(Explanation()).is_empty()
     assert example_rows(Explanation()).is_empty()
 

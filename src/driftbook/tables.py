@@ -9,6 +9,7 @@ variables, so that one markup serves light and dark. No JavaScript; everything f
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -64,6 +65,7 @@ max-width:800px;box-sizing:border-box}
 .db-card.db-is-good{border-left-color:#1f9e89}.db-card.db-is-watch{border-left-color:#d99010}
 .db-card.db-is-bad{border-left-color:#d1495b}.db-card.db-is-calm{border-left-color:#8a94a6}
 .db-card .db-title{font-size:16px;font-weight:600;margin:0 .6em 0 0}
+.db-card code,.db-table code{font-size:.95em;background:#8a94a61f;border-radius:3px;padding:0 .25em}
 .db-card ul{margin:.6em 0 0;padding-left:1.2em}.db-card li{margin:.15em 0}
 .db-card dl{display:flex;flex-wrap:wrap;gap:.6em 2.4em;margin:.9em 0 0}
 .db-card dt{font-size:11.5px;color:var(--jp-content-font-color2,#77808f);font-weight:400}
@@ -223,7 +225,7 @@ def verdict_card(
         f"<div><dt>{escape(name)}</dt><dd>{escape(format_value(value, format=chosen.get(name, 'auto')))}</dd></div>"
         for name, value in (facts or {}).items()
     )
-    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    items = "".join(f"<li>{_prose(sentence)}</li>" for sentence in sentences)
     markup = (
         f'{STYLE}<div class="db-card db-is-{TONES.get(status, "calm")}" role="group" aria-label="{escape(title)}">'
         f'<span class="db-title">{escape(title)}</span> {badge(status)}'
@@ -281,4 +283,9 @@ def _cell_class(column: pl.Series, format: Format) -> str:
 def _cell(value: Any, format: Format, css: str) -> str:
     if format == "badge" and isinstance(value, str):
         return f"<td{css}>{badge(value)}</td>"
-    return f"<td{css}>{escape(format_value(value, format=format))}</td>"
+    return f"<td{css}>{_prose(format_value(value, format=format))}</td>"
+
+
+def _prose(text: str) -> str:
+    """Text as markup; what stands in backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

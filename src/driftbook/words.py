@@ -11,10 +11,16 @@ from collections.abc import Mapping
 WORDS: Mapping[str, str] = {
     # drift methods
     "chi_squared": "chi-squared",
+    "cramer_von_mises": "Cramér–von Mises",
+    "e_cusum": "evidence over days",
     "jensen_shannon": "Jensen–Shannon",
     "kolmogorov_smirnov": "Kolmogorov–Smirnov",
+    "kullback_leibler": "Kullback–Leibler",
+    "l_infinity": "L-infinity",
     "psi": "PSI",
+    "row_count": "number of rows",
     "wasserstein": "Wasserstein",
+    "wasserstein_raw": "Wasserstein, raw",
     # metrics
     "brier": "Brier",
     "f1": "F1",

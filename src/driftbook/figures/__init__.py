@@ -8,7 +8,8 @@ from driftbook.figures.batches import batch_volume, quality_findings
 from driftbook.figures.canvas import Figure
 from driftbook.figures.decisions import comparison, story
 from driftbook.figures.distributions import reference_vs_current, score_over_time
-from driftbook.figures.drift import drift_bars, drift_heatmap, drift_timeline
+from driftbook.figures.drift import drift_bars, drift_timeline, weighted_drift
+from driftbook.figures.heat_map import drift_heatmap
 from driftbook.figures.models import feature_importance, metric_over_time, model_quality
 from driftbook.figures.shares import share_by_value, share_over_time
 
@@ -28,4 +29,5 @@ __all__ = [
     "share_by_value",
     "share_over_time",
     "story",
+    "weighted_drift",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,29 @@ from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_ba
 from driftbook.tables import format_value
 
 BINS = 36
+MOST_WHOLE = 48  # whole numbers up to so many get a bar each
 MAX_CATEGORIES = 12
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What a figure of two sides says: its title, their names, how large the change is, and the description."""
+
+    title: str
+    names: tuple[str, str]
+    effect: str
+    description: str
+
+    def heading(self, canvas: Canvas) -> float:
+        """Draws it; gives where the figure may begin."""
+        canvas.heading(self.title)
+        how = f"Filled grey: {self.names[0]}. Blue outline: {self.names[1]}."
+        if not self.effect:
+            canvas.text(8, 38, f"{how} Where the outline leaves the grey, the column has moved.", css="d")
+            return 56.0
+        canvas.text(8, 38, self.effect, css="b")
+        canvas.text(8, 56, how, css="d")
+        return 74.0
 
 
 def reference_vs_current(
@@ -21,11 +44,13 @@ def reference_vs_current(
     *,
     column: str,
     names: tuple[str, str] = ("reference", "current"),
+    effect: str = "",
 ) -> Figure:
-    """The distribution of one column, reference behind and current in front.
+    """The distribution of one column, reference behind and current in front; ``effect`` says how large the change is.
 
     Numbers give a histogram over the range that holds 99.8 % of both samples, the rest counted in the outer
-    bins; texts give bars for the most frequent values. Missing values are always a bar of their own.
+    bins (a bin a value where they are few whole numbers); texts give bars for the most frequent values. Missing
+    values are always a bar of their own.
 
     Examples
     --------
@@ -34,16 +59,17 @@ def reference_vs_current(
     """
     title = f"{column}: {names[0]} and {names[1]}"
     missing = [_missing_share(each) for each in (reference, current)]
-    words = "; ".join(
+    told = "; ".join(
         f"{name}: {format_value(each.len())} rows, {format_value(share, format='percent')} missing"
         for name, each, share in zip(names, (reference, current), missing, strict=True)
     ).replace("\u00a0", " ")
+    words = _Words(title, names, effect, f"{told}. {effect}".rstrip())
     if reference.dtype.is_numeric() or reference.dtype.is_temporal() or reference.dtype == pl.Null:
         samples = [_finite(each) for each in (reference, current)]
         if sum(sample.size for sample in samples) == 0:
             return notice(title, "Neither side has a value: the column is empty.")
-        return _histogram(samples, missing, column=column, title=title, names=names, words=f"{words}.")
-    return _bars([reference, current], title=title, names=names, words=f"{words}.")
+        return _histogram(samples, missing, column=column, words=words)
+    return _bars([reference, current], words=words)
 
 
 def score_over_time(
@@ -104,27 +130,22 @@ def _reference_levels(panel: Panel, reference: pl.Series) -> None:
         lowest = place - 14
 
 
-def _histogram(
-    samples: list[np.ndarray], missing: list[float], *, column: str, title: str, names: tuple[str, str], words: str
-) -> Figure:
-    filled = [sample for sample in samples if sample.size]
-    low = min(float(np.quantile(sample, 0.001)) for sample in filled)
-    high = max(float(np.quantile(sample, 0.999)) for sample in filled)
-    low, high = (low, high) if high > low else (low - 0.5, low + 0.5)
-    edges = np.linspace(low, high, BINS + 1)
+def _histogram(samples: list[np.ndarray], missing: list[float], *, column: str, words: _Words) -> Figure:
+    edges = _edges([sample for sample in samples if sample.size])
+    low, high = float(edges[0]), float(edges[-1])
     shares = [np.histogram(np.clip(s, low, high), edges)[0] / max(s.size, 1) for s in samples]
-    top = max(float(max(share.max() for share in shares)), *missing, 1e-9) * 1.08
-    canvas = Canvas(height=302)
-    canvas.heading(title, _legend_hint(names))
-    panel = Panel(canvas, left=64, top=76, width=canvas.width - 64 - 120, height=172, x=(low, high), y=(0, top))
+    most = max(float(max(share.max() for share in shares)), *missing, 1e-9) * 1.08
+    canvas = Canvas(height=320 if words.effect else 302)
+    top = words.heading(canvas) + 20
+    panel = Panel(canvas, left=64, top=top, width=canvas.width - 64 - 120, height=172, x=(low, high), y=(0, most))
     panel.y_axis("share of rows", format="percent")
-    step = panel.width / BINS
-    for index in range(BINS):
+    step = panel.width / (edges.size - 1)
+    for index in range(edges.size - 1):
         place = panel.left + index * step
         span = f"{format_value(float(edges[index]))} to {format_value(float(edges[index + 1]))}"
         parts = [
             f"{name} {format_value(float(each[index]), format='percent')}"
-            for name, each in zip(names, shares, strict=True)
+            for name, each in zip(words.names, shares, strict=True)
         ]
         height = panel.py(float(shares[0][index]))
         canvas.rect((place, height), (step, panel.bottom - height), fill=GREY, opacity=0.5)
@@ -132,8 +153,19 @@ def _histogram(
     corners = [(panel.left + (i + side) * step, panel.py(float(v))) for i, v in enumerate(shares[1]) for side in (0, 1)]
     canvas.path([(panel.left, panel.bottom), *corners, (panel.right, panel.bottom)], color=BLUE, width=2.2)
     panel.x_axis(column)
-    _missing_bars(panel, missing, names=names)
-    return canvas.figure(title, words)
+    _missing_bars(panel, missing, names=words.names)
+    return canvas.figure(words.title, words.description)
+
+
+def _edges(samples: list[np.ndarray]) -> np.ndarray:
+    """Bins of equal width over what holds nearly all of both sides; around each value where they are few whole ones."""
+    low = min(float(np.quantile(sample, 0.001)) for sample in samples)
+    high = max(float(np.quantile(sample, 0.999)) for sample in samples)
+    whole = all(bool((sample == np.floor(sample)).all()) for sample in samples)
+    if whole and high - low < MOST_WHOLE:
+        return np.arange(low, high + 2) - 0.5
+    low, high = (low, high) if high > low else (low - 0.5, low + 0.5)
+    return np.linspace(low, high, BINS + 1)
 
 
 def _missing_bars(panel: Panel, missing: list[float], *, names: tuple[str, str]) -> None:
@@ -147,10 +179,11 @@ def _missing_bars(panel: Panel, missing: list[float], *, names: tuple[str, str])
         top, tip = panel.py(share), f"missing, {name}: {format_value(share, format='percent')}"
         corner, size = (left + 27 * place, top), (23, panel.bottom - top)
         canvas.rect(corner, size, fill=GREY if place == 0 else "transparent", stroke=(GREY, BLUE)[place], tip=tip)
-        canvas.text(left + 27 * place + 11, top - 5, format_value(share, format="percent"), anchor="middle", css="d")
+        edge, anchor = ((left + 23, "end"), (left + 27, "start"))[place]  # so that the two do not meet
+        canvas.text(edge, top - 5, format_value(share, format="percent"), anchor=anchor, css="d")
 
 
-def _bars(sides: list[pl.Series], *, title: str, names: tuple[str, str], words: str) -> Figure:
+def _bars(sides: list[pl.Series], *, words: _Words) -> Figure:
     counts = [dict(each.cast(pl.String).fill_null("(missing)").value_counts().iter_rows()) for each in sides]
     totals = [max(each.len(), 1) for each in sides]
     weights = {
@@ -162,12 +195,12 @@ def _bars(sides: list[pl.Series], *, title: str, names: tuple[str, str], words: 
     if rest:
         others = [sum(c.get(value, 0) for value in rest) / t for c, t in zip(counts, totals, strict=True)]
         lines.append((f"{len(rest)} other values", others))
-    canvas = Canvas(height=70 + 36 * max(len(lines), 1))
-    canvas.heading(title, _legend_hint(names))
+    canvas = Canvas(height=(88 if words.effect else 70) + 36 * max(len(lines), 1))
+    upper, names = words.heading(canvas), words.names
     longest = max((max(shares) for _, shares in lines), default=1.0) or 1.0
     left, width = 200.0, canvas.width - 200 - 130
     for place, (value, shares) in enumerate(lines):
-        top = 56.0 + 36 * place
+        top = upper + 36 * place
         unseen = " (new)" if shares[0] == 0 else ""
         canvas.text(
             left - 12, top + 17, shorten(value + unseen, width=175), anchor="end", css="b" if unseen else "", tip=value
@@ -178,13 +211,7 @@ def _bars(sides: list[pl.Series], *, title: str, names: tuple[str, str], words: 
         canvas.rect((left, top + 13), (width * shares[1] / longest, 11), fill="transparent", stroke=BLUE, tip=tip)
         end = left + width * max(shares) / longest
         canvas.text(end + 8, top + 17, f"{text[0]} → {text[1]}", css="d")
-    return canvas.figure(title, words)
-
-
-def _legend_hint(names: tuple[str, str]) -> str:
-    return (
-        f"Filled grey: {names[0]}. Blue outline: {names[1]}. Where the outline leaves the grey, the column has moved."
-    )
+    return canvas.figure(words.title, words.description)
 
 
 def _finite(column: pl.Series) -> np.ndarray:

@@ -29,6 +29,7 @@ from driftbook.timeline.run import Run
 FIRST_DAYS = 3
 REFERENCE_ROWS = 5_000
 SHOWN_EXAMPLES = 2  # of a cause
+SHOWN_COLUMNS = 5  # of an example
 NAMED_RATIO = 1.25  # of the rows of a batch to the usual number: a smaller change is not told
 RANKED = ("column", "cause", "domain_share", "score_share", "text")
 
@@ -62,12 +63,14 @@ class Explanation:
     examples: tuple[dict[str, Any], ...] = field(default=(), repr=False)
 
     @property
+    def state(self) -> str:
+        """The word for it: something drifted, or nothing alarmed."""
+        return "drifted" if self.batches else "no alarm"
+
+    @property
     def period(self) -> str:
-        """The days that it rests on."""
-        if not self.batches:
-            return "no alarm"
-        first, last = self.batches[0], self.batches[-1]
-        return first if first == last else f"{first} to {last}"
+        """What it explains."""
+        return f"the alarms that began on {self.batches[0]}" if self.batches else "nothing to explain"
 
 
 def reference_rows(run: Run, version: Version, *, most: int) -> pl.DataFrame:
@@ -148,9 +151,9 @@ def example_rows(explanation: Explanation) -> pl.DataFrame:
     shown = shown.group_by("cause", maintain_order=True).head(SHOWN_EXAMPLES)
     leads = [column for cause in explanation.causes for column in cause["columns"] if column in shown.columns]
     names = [*dict.fromkeys([*leads, *shown.columns[1:]])]
-    values = [pl.col(name).first() for name in names if name not in ("cause", "row_id")]
-    causes = pl.col("cause").cast(pl.String).unique(maintain_order=True).str.join(", ")
-    grouped = shown.group_by("row_id", maintain_order=True).agg(causes.alias("shows cause"), *values)
+    values = [pl.col(name).first() for name in names if name not in ("cause", "row_id")][:SHOWN_COLUMNS]
+    causes = pl.col("cause").cast(pl.String).unique(maintain_order=True).str.join(", ")  # a row may show several
+    grouped = shown.group_by("row_id", maintain_order=True).agg(causes.alias("cause"), *values)
     numbers = [name for name in grouped.columns[2:] if _numeric(grouped[name])]
     return grouped.with_columns(pl.col(numbers).cast(pl.Float64))
 

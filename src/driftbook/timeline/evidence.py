@@ -15,7 +15,7 @@ import polars as pl
 from driftbook.config.policy import RetrainingPolicy
 from driftbook.data.batches import load_batches, load_targets
 from driftbook.decisions.retraining import LEAST_IMPORTANCE, Accuracy, RetrainingEvidence
-from driftbook.drift.engine import analyse_drift, batch_verdicts
+from driftbook.drift.engine import against_previous, analyse_drift, batch_verdicts
 from driftbook.model.metrics import wilson
 from driftbook.timeline.models import Version
 from driftbook.timeline.run import Run
@@ -45,17 +45,16 @@ class Reign:
     @classmethod
     def of(cls, run: Run, version: Version, *, since: date) -> Reign:
         """Analyse every batch from ``since`` up to the run's day."""
-        rows = load_batches(run.case, run.settings, as_of=run.as_of, since=since, part="stream")
-        predictions = ensure_predictions(run, version).select("row_id", "prediction", "prediction_score")
-        targets = load_targets(run.case, run.settings, as_of=run.as_of).select("row_id", "target")
-        rows = rows.join(predictions, on="row_id", how="left", maintain_order="left")
-        rows = rows.join(targets, on="row_id", how="left", maintain_order="left")
-        shares = version.training["column_shares"]
-        silent = frozenset(name for name in run.case.columns.features if shares.get(name, 0.0) < LEAST_IMPORTANCE)
+        rows, silent = judged_rows(run, version, since=since), silent_columns(run, version)
         joint = ensure_joint(run, version, rows) if run.policy.drift.table else None
         table = analyse_drift(version.reference, rows, policy=run.policy, silent=silent, joint=joint)
         verdicts = batch_verdicts(table, run.policy).sort("batch_id")
         return cls(version, since, table, verdicts)
+
+    def steps(self, run: Run) -> pl.DataFrame:
+        """Every batch against the one before it: when something changed, not how far it is from the reference."""
+        rows, silent = judged_rows(run, self.version, since=self.since), silent_columns(run, self.version)
+        return against_previous(self.version.reference, rows, policy=run.policy, silent=silent)
 
     def verdict(self, day: date) -> dict[str, Any]:
         """The day's drift in short, for its journal entry; ``batches`` holds the verdict rows.
@@ -103,6 +102,21 @@ class Reign:
     def prediction_drifted(self, batch_ids: list[str]) -> bool:
         """Whether the prediction drifted in any of the batches."""
         return bool(self._drifted(batch_ids, role="prediction"))
+
+
+def judged_rows(run: Run, version: Version, *, since: date) -> pl.DataFrame:
+    """The stream from ``since`` up to the run's day with a version's predictions and the targets known by then."""
+    rows = load_batches(run.case, run.settings, as_of=run.as_of, since=since, part="stream")
+    predictions = ensure_predictions(run, version).select("row_id", "prediction", "prediction_score")
+    targets = load_targets(run.case, run.settings, as_of=run.as_of).select("row_id", "target")
+    rows = rows.join(predictions, on="row_id", how="left", maintain_order="left")
+    return rows.join(targets, on="row_id", how="left", maintain_order="left")
+
+
+def silent_columns(run: Run, version: Version) -> frozenset[str]:
+    """Features that the model hardly uses: their drift is shown and wakes nobody."""
+    shares = version.training["column_shares"]
+    return frozenset(name for name in run.case.columns.features if shares.get(name, 0.0) < LEAST_IMPORTANCE)
 
 
 def retraining_evidence(
