@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 
 from driftbook.drift.measuring import Measured
-from driftbook.drift.profile import Integers
 from driftbook.drift.thresholds import BANDS, Limit, Limits
 
 DRIFT_SCHEMA: dict[str, pl.DataType] = {
@@ -31,6 +30,7 @@ DRIFT_SCHEMA: dict[str, pl.DataType] = {
     "origin": pl.String(),
     "note": pl.String(),
 }
+CANNOT_TELL = BANDS.index("cannot_tell")
 
 
 def judge(
@@ -62,15 +62,9 @@ def judge(
     if not measured or not batch_ids:
         return pl.DataFrame(schema=DRIFT_SCHEMA)
     with np.errstate(all="ignore"):
-        judged = [_judged(each, _limit(each, limits, prediction_limit), limits) for each in measured]
-        judged += [_judged(*evidence, limits)] if evidence else []
-    table = pl.concat(judged)
-    # from column by column to batch by batch
-    order = np.arange(table.height).reshape(len(judged), -1).T.ravel()
-    places = np.repeat(np.arange(len(batch_ids)), len(judged))
-    ids = pl.Series("batch_id", list(batch_ids), dtype=pl.String).gather(places)
-    matters = ~pl.col("column").is_in(list(silent))
-    return table[order].with_columns(ids, matters.alias("matters")).select(*DRIFT_SCHEMA)
+        judged = [_Judged(each, _limit(each, limits, prediction_limit), limits) for each in measured]
+        judged += [_Judged(*evidence, limits)] if evidence else []
+    return _table(judged, batch_ids, silent)
 
 
 def _limit(measured: Measured, limits: Limits, prediction_limit: float | None) -> Limit:
@@ -80,28 +74,45 @@ def _limit(measured: Measured, limits: Limits, prediction_limit: float | None) -
     return limits.limit((measured.column, measured.method), measured.scale)
 
 
-def _judged(measured: Measured, limit: Limit, limits: Limits) -> pl.DataFrame:
-    values = {"statistic": measured.statistic, "p_value": measured.p_value, "drift_score": measured.drift_score}
-    places = np.where(np.isnan(measured.statistic), 3, limit.bands(values[limit.on]))
-    chance = limits.chance((measured.column, measured.method), measured.statistic, measured.scale)
-    lost = np.isnan(measured.statistic)
-    numbers = {
-        **values,
-        "effect_size": np.where(lost, np.nan, measured.effect_size),
-        "threshold": np.where(lost, np.nan, limit.critical),
-        "chance": chance,
-    }
-    frame = pl.DataFrame({"rows": measured.rows, **numbers}).with_columns(pl.col(list(numbers)).fill_nan(None))
-    band = pl.Series("band", BANDS, dtype=pl.String).gather(places)
-    drifted = pl.Series("drifted", places == 2)
-    note = pl.Series("note", _notes(measured, limit, places), dtype=pl.String)
-    words = {each: getattr(measured, each) for each in ("column", "kind", "role", "method")}
-    words |= {"on": "statistic" if lost.all() else limit.on, "origin": limit.origin}
-    return frame.with_columns(band, drifted, note, *[pl.lit(text).alias(name) for name, text in words.items()])
+class _Judged:
+    """One column by one method: an entry per batch of every column of the long table."""
+
+    def __init__(self, measured: Measured, limit: Limit, limits: Limits) -> None:
+        self.measured, self.limit = measured, limit
+        lost = np.isnan(measured.statistic)
+        values = {"statistic": measured.statistic, "p_value": measured.p_value, "drift_score": measured.drift_score}
+        self.numbers = {
+            **values,
+            "effect_size": np.where(lost, np.nan, measured.effect_size),
+            "threshold": np.where(lost, np.nan, limit.critical),
+            "chance": limits.chance((measured.column, measured.method), measured.statistic, measured.scale),
+        }
+        self.places = np.where(lost, CANNOT_TELL, limit.bands(values[limit.on]))
+        self.words = {each: getattr(measured, each) for each in ("column", "kind", "role", "method")}
+        self.words |= {"on": "statistic" if lost.all() else limit.on, "origin": limit.origin}
+
+    def note(self, number: int) -> str | None:
+        return self.measured.notes.get(number, self.limit.note)
 
 
-def _notes(measured: Measured, limit: Limit, places: Integers) -> list[str | None]:
+def _table(judged: Sequence[_Judged], batch_ids: Sequence[str], silent: frozenset[str]) -> pl.DataFrame:
+    """One frame of all, batch by batch; made at once, for a frame per column costs more than what was measured."""
+    height = len(batch_ids)
+    of_batch, of_pair = np.repeat(np.arange(height), len(judged)), np.tile(np.arange(len(judged)), height)
+    places = np.array([each.places for each in judged]).T.ravel()
+    columns = {name: pl.Series([each.words[name] for each in judged]).gather(of_pair) for name in judged[0].words}
+    for name in judged[0].numbers:
+        values = pl.Series(np.array([each.numbers[name] for each in judged]).T.ravel())
+        columns[name] = values.fill_nan(None)
     notes: list[str | None] = [None] * places.size
-    for number in np.flatnonzero(places == 3):
-        notes[number] = measured.notes.get(int(number), limit.note)
-    return notes
+    for spot in np.flatnonzero(places == CANNOT_TELL):
+        notes[spot] = judged[of_pair[spot]].note(int(of_batch[spot]))
+    columns |= {
+        "batch_id": pl.Series(list(batch_ids), dtype=pl.String).gather(of_batch),
+        "rows": pl.Series(np.array([each.measured.rows for each in judged]).T.ravel()),
+        "band": pl.Series(BANDS, dtype=pl.String).gather(places),
+        "drifted": pl.Series(places == BANDS.index("drifted")),
+        "matters": pl.Series([each.measured.column not in silent for each in judged]).gather(of_pair),
+        "note": pl.Series(notes, dtype=pl.String),
+    }
+    return pl.DataFrame(columns).select(pl.col(name).cast(dtype) for name, dtype in DRIFT_SCHEMA.items())
