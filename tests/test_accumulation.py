@@ -88,18 +88,18 @@ def measured(some: np.ndarray) -> Measured:
 def test_evidence_is_a_row_of_the_table_with_a_quarter_of_the_budget() -> None:
     basis = Basis("batches", 100, {PAIR: amounts(40, seed=1)})
     batches = np.append(amounts(20, seed=2), 1.8 * amounts(30, seed=3))
-    row, limit = measure_evidence([measured(batches)], limits(basis), batches_per_step=1)
+    row, limit = measure_evidence([measured(batches)], limits(basis), batches_per_day=1)
     assert (row.column, row.role, row.method) == ("all columns", "table", "e_cusum")
     assert limit.critical[0] == 4 * 30
     alone = accumulate({PAIR: batches}, basis.amounts, rate=1 / 120)
     assert (limit.bands(row.statistic) == 2).tolist() == alone.alarmed.tolist()
     assert alone.alarmed.any()
-    silent, _ = measure_evidence([measured(batches)], limits(basis), batches_per_step=1, silent=frozenset({"age"}))
+    silent, _ = measure_evidence([measured(batches)], limits(basis), batches_per_day=1, silent=frozenset({"age"}))
     assert np.isnan(silent.statistic).all()
 
 
 def test_random_rows_cannot_tell_how_much_days_differ_and_it_says_how_many_are_missing() -> None:
     basis = Basis("random_rows", 100, {PAIR: amounts(40, seed=1)}, "the reference has 12 days; 20 are needed, 8 more")
-    row, limit = measure_evidence([measured(amounts(5, seed=1))], limits(basis), batches_per_step=1)
+    row, limit = measure_evidence([measured(amounts(5, seed=1))], limits(basis), batches_per_day=1)
     assert np.isnan(row.statistic).all()
     assert row.notes[0] == limit.note == basis.note

@@ -73,8 +73,8 @@ class Rules:
             found[BATCH].size, np.nan
         )  # a quiet column's evidence grows by 1 a step, as it does on average
         amounts = {pair: amounts.get(pair, unknown) for pair in known}
-        rate = self.limits.accumulation_rate
-        found[EVIDENCE] = accumulate(amounts, known, rate=rate, batches_per_step=self.per_day).alarmed
+        rate, together = self.limits.accumulation_rate, self.limits.batches_per_step(self.per_day)
+        found[EVIDENCE] = accumulate(amounts, known, rate=rate, batches_per_step=together).alarmed
         found[BOTH] = found[BATCH] | found[EVIDENCE]
         return found
 

@@ -9,7 +9,9 @@ column and for their average: alarming at ``A`` and starting again from zero giv
 steps on average, for any number of columns and methods and however they depend on each other.
 
 Hours of a day resemble each other. So sub-daily batches make one step a day, by the average of their bets, which holds
-however they depend on each other; only days must be exchangeable. See ``tests/simulations/test_quiet_months.py``.
+however they depend on each other; where the reference's days wander a step is longer. What is asked is that steps be
+exchangeable; a drift that is there from the first batch on is learned along, and found later. See
+``tests/simulations/test_quiet_months.py``.
 """
 
 from __future__ import annotations
@@ -113,7 +115,7 @@ def measure_evidence(
     measured: Sequence[Measured],
     limits: CalibratedLimits,
     *,
-    batches_per_step: int,
+    batches_per_day: int,
     silent: frozenset[str] = frozenset(),
 ) -> tuple[Measured, Limit]:
     """Evidence over all batches since a champion's first, as one more row per batch, with its limit.
@@ -122,8 +124,8 @@ def measure_evidence(
     ----------
     measured
         Every column by every method, an entry per batch in order of time.
-    batches_per_step
-        Batches a day.
+    batches_per_day
+        Evidence moves once a day, or more rarely where the reference's own days wander.
     silent
         Columns that raise no alarm.
 
@@ -140,7 +142,8 @@ def measure_evidence(
             pair = each.column, each.method
             if pair in limits.critical:
                 amounts[pair] = limits.amounts(pair, each.statistic, each.scale)
-    found = accumulate(amounts, basis.amounts, rate=limits.accumulation_rate, batches_per_step=batches_per_step)
+    together = limits.batches_per_step(batches_per_day)
+    found = accumulate(amounts, basis.amounts, rate=limits.accumulation_rate, batches_per_step=together)
     evidence, score = (found.evidence, found.score) if amounts else (nothing, nothing)
     note = None if amounts else basis.note or chunks_missing(basis.chunks)
     notes = {} if note is None else dict.fromkeys(range(rows.size), note)

@@ -39,6 +39,8 @@ SMALLEST_MEAN = 1e-12
 # 100 rows the surprises' tail is a quarter heavier than the laws' (``tests/simulations`` show the effect)
 USED_SHARE = 0.5
 SMALLEST_SCALE = 1.25
+LARGEST_MEMORY = 0.8  # correlation of neighbouring chunks; beyond, they tell nothing
+FEWEST_INDEPENDENT = 4
 EULER = 0.5772156649015329
 
 
@@ -63,17 +65,21 @@ class Basis:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """The Gumbel law of a chunk's largest surprise, and each column's and method's own dispersion."""
+    """The Gumbel law of a chunk's largest surprise, and each column's and method's own dispersion.
+
+    ``independent_chunks`` is the number of independent chunks that tell as much as these.
+    """
 
     location: float
     scale: float
     chunks: int
     dispersion: Mapping[Pair, float]
     laws: Mapping[Pair, NullLaw]
+    independent_chunks: int
 
     def limit(self, rate: float, *, seed: int = 1) -> float:
         """The surprise that the largest of a batch without drift exceeds with probability ``rate``."""
-        factor = prediction_factor(self.chunks, rate * USED_SHARE, seed)
+        factor = prediction_factor(self.independent_chunks, rate * USED_SHARE, seed)
         return max(self.location + factor * max(self.scale, SMALLEST_SCALE), -math.log(rate))
 
     def chance(self, surprises: Floats, *, seed: int = 1) -> Floats:
@@ -82,7 +88,7 @@ class Calibration:
         Counted as the limits are, so that a row beyond its limit has a chance below the budgeted rate.
         """
         factors = (surprises - self.location) / max(self.scale, SMALLEST_SCALE)
-        by_law = np.minimum(exceedance(self.chunks, factors, seed) / USED_SHARE, 1.0)
+        by_law = np.minimum(exceedance(self.independent_chunks, factors, seed) / USED_SHARE, 1.0)
         return np.minimum(np.maximum(by_law, np.exp(-surprises)), 1.0)
 
     def amounts(self, rate: float) -> dict[Pair, float]:
@@ -138,11 +144,38 @@ def calibrate(
         if pair[0] not in silent:
             surprises.append(law.surprise(values / others))
     if not surprises:
-        return Calibration(location=math.inf, scale=0.0, chunks=0, dispersion={}, laws=laws)
+        return Calibration(location=math.inf, scale=0.0, chunks=0, dispersion={}, laws=laws, independent_chunks=0)
     table = np.vstack(surprises)
     maxima = np.nanmax(table[:, np.isfinite(table).any(axis=0)], axis=0)
     location, scale = _gumbel(maxima)
-    return Calibration(float(location), float(scale), maxima.size, dispersion, laws)
+    independent = max(min(independent_chunks(table), maxima.size), 2)
+    # the rest of the reference, which a chunk is compared with, holds its likes; a batch of the stream is further off
+    further = (1 + 1 / independent) / (1 - 1 / independent) * (1 - 1 / maxima.size) / (1 + 1 / maxima.size)
+    wider = {pair: each * further for pair, each in dispersion.items()}
+    return Calibration(float(location), float(scale), maxima.size, wider, laws, independent)
+
+
+def independent_chunks(surprises: Floats) -> int:
+    """How many independent chunks tell as much as these, which follow each other in time; one row per pair.
+
+    Days that wander resemble their neighbours. Their memory ``m`` shows in the correlation of neighbouring surprises,
+    about its square; ``n`` chunks then tell as much about the level as ``n (1 - m) / (1 + m)`` independent ones.
+
+    Examples
+    --------
+    >>> random = np.random.default_rng(1)
+    >>> alike = random.exponential(size=(30, 40))
+    >>> independent_chunks(alike), independent_chunks(np.repeat(alike, 3, axis=1))
+    (40, 12)
+    """
+    number = surprises.shape[1]
+    centred = np.nan_to_num(surprises - np.nanmean(surprises, axis=1, keepdims=True))
+    squares = (centred * centred).sum(axis=1)
+    products = (centred[:, 1:] * centred[:, :-1]).sum(axis=1)
+    resemblance = float(np.mean(products[squares > 0] / squares[squares > 0])) if squares.any() else 0.0
+    memory = math.sqrt(min(max(resemblance + 1 / number, 0.0), LARGEST_MEMORY))
+    found: int = round(number * (1 - memory) / (1 + memory))
+    return max(found, FEWEST_INDEPENDENT)
 
 
 @lru_cache(maxsize=64)

@@ -92,7 +92,7 @@ def analyse_drift(
         measured += _measure_jointly(reference, drift, stream, joint)
     evidence = None
     if ACCUMULATED in drift.table and isinstance(limits, CalibratedLimits):
-        evidence = measure_evidence(measured, limits, batches_per_step=reference.batches_per_day, silent=silent)
+        evidence = measure_evidence(measured, limits, batches_per_day=reference.batches_per_day, silent=silent)
     fixed = drift.prediction_limit
     ids = stream.batch_ids
     return judge(measured, ids, limits=limits, prediction_limit=fixed, silent=silent, evidence=evidence)

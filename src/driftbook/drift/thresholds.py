@@ -132,6 +132,11 @@ class CalibratedLimits:
         """The part of the budget, per batch, that evidence accumulated over batches may use."""
         return self.rate * ACCUMULATED_SHARE
 
+    def batches_per_step(self, batches_per_day: int) -> int:
+        """Batches that may depend on each other: those of a day, or of more days where the reference's days wander."""
+        wandering = self.calibration.chunks / max(self.calibration.independent_chunks, 1)
+        return batches_per_day * max(round(wandering), 1)
+
     def limit(self, pair: Pair, scale: Scale) -> Limit:
         """See :class:`Limits`."""
         if pair not in self.critical:
