@@ -204,6 +204,13 @@ def test_predictions_are_no_columns_of_the_customer():
     assert describe_drift(entries) == "Drift: since 2026-06-01 (still there) in the predictions."
 
 
+def test_a_batch_as_a_whole_is_no_column_and_is_told_where_no_column_is():
+    both = [_entry("2026-06-01", alarmed=True, columns=["age", "all columns"])]
+    assert describe_drift(both) == "Drift: since 2026-06-01 (still there) in age."
+    alone = [_entry("2026-06-01", alarmed=True, columns=["all columns"])]
+    assert describe_drift(alone) == "Drift: since 2026-06-01 (still there) in the batch as a whole."
+
+
 def test_of_many_spells_and_changes_the_latest_are_told():
     days = [f"2026-06-{day:02}" for day in range(1, 16)]
     retired = [{"action": "retire", "version": 2}]

@@ -20,7 +20,7 @@ from driftbook.tables import Format, table, verdict_card
 
 FIRST_SHIFT = 0.3  # something to see at once
 MOST_SHIFT, MOST_SHARE = 2.0, 0.5
-_STYLE = {"description_width": "118px"}
+_STYLE = {"description_width": "108px"}
 _WIDTH = "372px"
 _FORMATS: dict[str, Format] = {"chance": "p_value"}
 _LABELS = {"band": "verdict"}
@@ -36,11 +36,11 @@ class WhatIfPanel:
         kinds = workshop.kinds
         self.column: Any = _dropdown("Column", [(f"{name} ({kind})", name) for name, kind in kinds.items()])
         self.shift: Any = _slider("Shift (sd)", -MOST_SHIFT, MOST_SHIFT, step=0.05)
-        self.wrong_unit: Any = _slider("Wrong unit (×100)", 0.0, MOST_SHARE, step=0.005, share=True)
+        self.wrong_unit: Any = _slider("Wrong unit", 0.0, MOST_SHARE, step=0.005, share=True)
         self.new_value: Any = _slider("New value", 0.0, MOST_SHARE, step=0.005, share=True)
         self.missing: Any = _slider("Missing", 0.0, MOST_SHARE, step=0.005, share=True)
         self.partner: Any = _dropdown("Goes along with", [NO_PARTNER, *kinds])
-        self.together: Any = _slider("… on so many rows", -1.0, 1.0, step=0.05, share=True)
+        self.together: Any = _slider("On rows", -1.0, 1.0, step=0.05, share=True)
         self.reset: Any = widgets.Button(description="As it came", layout=widgets.Layout(width="120px"))
         self.shown: Any = widgets.HTML()
         self._before: dict[str, pl.DataFrame] = {}

@@ -55,7 +55,7 @@ def drift_heatmap(
     place = {batch_id: panel.left + width * number for number, batch_id in enumerate(ids)}
     for group, columns in groups.iter_rows():
         if titled:
-            canvas.text(panel.left, line + 13, GROUPS[group], css="d")
+            canvas.text(panel.left, line + 13, GROUPS[group], css="d h")
             line += GAP
         for column in columns:
             _line(canvas, cells.filter(pl.col("column") == column), place, top=line, width=width)

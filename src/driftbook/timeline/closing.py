@@ -25,6 +25,7 @@ from driftbook.timeline.run import Run
 from driftbook.timeline.verdict import headline, short_answer, verdict_sentences
 
 ALERT_COLUMNS = ("severity", "subject", "message", "first_batch", "last_batch")
+SHOWN_COLUMNS = ("severity", "message", "first_batch", "last_batch")
 RECORDS = (
     *("champion", "scores", "drift_status", "retraining", "challenger"),
     *("promotion", "story", "alerts", "summary", "manifest"),
@@ -45,9 +46,9 @@ class Closing:
 
     @property
     def alerts_table(self) -> pl.DataFrame:
-        """The alerts, newest first."""
+        """The alerts, newest first; the message says what the subject does."""
         frame = pl.DataFrame(self.alerts, schema=dict.fromkeys(("key", "use_case", *ALERT_COLUMNS), pl.String))
-        return frame.select(ALERT_COLUMNS).sort("last_batch", descending=True)
+        return frame.select(SHOWN_COLUMNS).sort("last_batch", descending=True, maintain_order=True)
 
 
 def close(run: Run, entries: Sequence[Entry], findings: pl.DataFrame) -> Closing:

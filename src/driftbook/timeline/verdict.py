@@ -26,6 +26,7 @@ ACTIONS = {
     "fail": "a challenger failed its gate on {day}",
 }
 PREDICTIONS = frozenset({"prediction", "prediction_score"})
+WHOLE = "all columns"  # what methods on whole batches speak of; no column of the customer either
 SHOWN_COLUMNS, SHOWN_SPELLS, SHOWN_CHANGES = 4, 2, 4
 
 
@@ -127,10 +128,11 @@ def _period(spell: Sequence[Entry], entries: Sequence[Entry]) -> str:
 def _columns(spell: Sequence[Entry]) -> str:
     """The columns that drifted most often, and whether the predictions did."""
     columns = _by_frequency(spell)
-    features = [name for name in columns if name not in PREDICTIONS]
+    features = [name for name in columns if name not in PREDICTIONS and name != WHOLE]
     hidden = len(features) - SHOWN_COLUMNS
     parts = features[:SHOWN_COLUMNS] + ([f"{hidden} more column{'' if hidden == 1 else 's'}"] if hidden > 0 else [])
-    parts += ["the predictions"] if len(features) < len(columns) else []
+    parts += ["the predictions"] if PREDICTIONS & set(columns) else []
+    parts += ["the batch as a whole"] if not parts else []
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
