@@ -8,8 +8,11 @@ distance to judge. The number of rows is a test of equal rank: half of the data 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -32,7 +35,7 @@ from driftbook.errors import UnknownNameError
 
 ALL_COLUMNS = "all columns"
 MOST_ROWS = 2_000  # of either side for the classifier: told apart as well as by more, at 40 ms a batch
-CHUNKS = FEWEST_CHUNKS + 5  # parts of the reference that are tried
+CHUNKS = FEWEST_CHUNKS + 2  # parts of the reference that are tried
 SEED = 1
 JOINT_SCHEMA: dict[str, pl.DataType] = {
     "batch_id": pl.String(),
@@ -163,21 +166,22 @@ def measure_jointly(
     -------
     One row per batch and method, of :data:`JOINT_SCHEMA`; a fault is a note.
     """
-    rows = []
-    for batch_id, batch in batches.items():
-        for name in methods:
-            found = reference.measure(name, batch)
-            row: dict[str, object] = {"batch_id": batch_id, "method": name, "rows": batch.height}
-            if isinstance(found, str):
-                row["note"] = found
-            else:
-                row |= {each: getattr(found, each) for each in JOINT_SCHEMA if hasattr(found, each)}
-            rows.append(row)
+    tasks = [(batch_id, name) for batch_id in batches for name in methods]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+        found = threads.map(lambda task: reference.measure(task[1], batches[task[0]]), tasks)
+        rows = [_row(*task, batches[task[0]].height, each) for task, each in zip(tasks, found, strict=True)]
     return pl.DataFrame(rows, schema=JOINT_SCHEMA)
 
 
+def _row(batch_id: str, name: str, rows: int, found: TableMeasure | str) -> dict[str, object]:
+    row: dict[str, object] = {"batch_id": batch_id, "method": name, "rows": rows}
+    if isinstance(found, str):
+        return row | {"note": found}
+    return row | {each: getattr(found, each) for each in JOINT_SCHEMA if hasattr(found, each)}
+
+
 def joint_deviations(
-    reference: JointReference, chunks: Sequence[pl.DataFrame], *, own_batches: bool
+    reference: JointReference, chunks: Sequence[pl.DataFrame], *, methods: Sequence[str], own_batches: bool
 ) -> dict[str, Floats]:
     """``z`` of parts of the reference, by method, each against the rest of it; NaN for parts that are not tried.
 
@@ -188,21 +192,26 @@ def joint_deviations(
     own_batches
         Whether the chunks are the reference's own batches, whose sizes may be counted.
     """
-    tried = set(np.linspace(0, len(chunks) - 1, min(CHUNKS, len(chunks))).astype(int).tolist()) if chunks else set()
-    found = {name: np.full(len(chunks), np.nan) for name in JOINT_METHODS}
-    for number, chunk in enumerate(chunks):
+    sizes = [chunk.height for chunk in chunks] if own_batches else []
+    tried = (
+        sorted(set(np.linspace(0, len(chunks) - 1, min(CHUNKS, len(chunks))).astype(int).tolist())) if chunks else []
+    )
+
+    def deviation(name: str, number: int) -> float:
+        if name == "row_count":
+            others = [rows for place, rows in enumerate(sizes) if place != number]
+            rest = JointReference(reference.sample.clear(), others, reference.kinds)
+        else:
+            rows = reference.sample.join(chunks[number].select("row"), on="row", how="anti", maintain_order="left")
+            rest = JointReference(rows, [], reference.kinds)
+        measure = rest.measure(name, chunks[number])
+        return measure.z if isinstance(measure, TableMeasure) else math.nan
+
+    found = {name: np.full(len(chunks), np.nan) for name in methods}
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
         for name, deviations in found.items():
-            if name == "row_count":
-                sizes = [each.height for place, each in enumerate(chunks) if place != number] if own_batches else []
-                rest = JointReference(reference.sample.clear(), sizes, reference.kinds)
-            elif number in tried:
-                rows = reference.sample.join(chunk.select("row"), on="row", how="anti", maintain_order="left")
-                rest = JointReference(rows, [], reference.kinds)
-            else:
-                continue
-            measure = rest.measure(name, chunk)
-            if isinstance(measure, TableMeasure):
-                deviations[number] = measure.z
+            numbers = range(len(chunks)) if name == "row_count" else tried
+            deviations[list(numbers)] = list(threads.map(partial(deviation, name), numbers))
     return found
 
 

@@ -1,7 +1,8 @@
 """The reference: what a model was trained on, profiled once, with what chance alone does to it.
 
-It is stored beside the model, so that every version is judged against its own training data. All methods are
-calibrated, not only those of today's policy, so that another policy can be tried on all of history.
+It is stored beside the model, so that every version is judged against its own training data. All methods on columns
+are calibrated, not only those of today's policy, so that another policy can be tried on all of history; of the slower
+ones on whole batches, those of the use case's policy.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from driftbook.config import UseCase
+from driftbook.config import UseCase, load_policy
 from driftbook.drift.batches import stack_batches
 from driftbook.drift.calibration import (
     FEWEST_CHUNKS,
@@ -26,7 +27,7 @@ from driftbook.drift.calibration import (
     Pair,
     null_amounts,
 )
-from driftbook.drift.joint import JointReference, joint_amounts, joint_deviations
+from driftbook.drift.joint import JOINT_METHODS, JointReference, joint_amounts, joint_deviations
 from driftbook.drift.profile import ColumnProfile, Floats, Integers, Kind, Profile, profile, readable
 from driftbook.drift.profile_file import load_profile, save_profile
 from driftbook.drift.seasons import Season, season_of
@@ -140,10 +141,8 @@ def build_reference(rows: pl.DataFrame, *, case: UseCase, seed: int) -> Referenc
     for name, kind in kinds.items():
         found = _amounts(rows[name], kind, chunks, [each[name] for each in references])
         amounts.update(((name, method), values) for method, values in found.items())
-    counted = case.batch.period is not None  # else the rows of a batch were chosen, and say nothing
-    sizes = tuple(rows["batch_id"].rle().struct.field("len").to_list()) if counted else ()
     features = {name: kind for name, kind in kinds.items() if roles[name] == "feature"}
-    sample, deviations = _together(rows, chunks, features=features, sizes=sizes, seed=seed)
+    sample, sizes, deviations = _together(rows, chunks, case=case, features=features, seed=seed)
     amounts.update(joint_amounts(deviations))
     basis = Basis(chunks.origin, chunks.rows, {pair: _rounded(each) for pair, each in amounts.items()}, chunks.note)
     per_day = BATCHES_PER_DAY[case.batch.period]
@@ -190,15 +189,19 @@ def _monitored(case: UseCase, rows: pl.DataFrame) -> tuple[dict[str, Kind], dict
 
 
 def _together(
-    rows: pl.DataFrame, chunks: _Chunks, *, features: Mapping[str, Kind], sizes: Sequence[int], seed: int
-) -> tuple[pl.DataFrame, dict[str, Floats]]:
-    """Some of the rows, and what methods on whole batches say of the chunks."""
+    rows: pl.DataFrame, chunks: _Chunks, *, case: UseCase, features: Mapping[str, Kind], seed: int
+) -> tuple[pl.DataFrame, tuple[int, ...], dict[str, Floats]]:
+    """Some of the rows, the sizes of the batches, and what methods on whole batches say of the chunks."""
+    counted = case.batch.period is not None  # else the rows of a batch were chosen, and say nothing
+    sizes = tuple(rows["batch_id"].rle().struct.field("len").to_list()) if counted else ()
+    methods = [name for name in load_policy(case.policy).drift.table if name in JOINT_METHODS]
     numbered = rows.select("batch_id", *features).with_row_index("row")
     sample = numbered.sample(min(SAMPLE_ROWS, rows.height), seed=seed).sort("row")
     pieces = [numbered[chunks.places[first:last]] for first, last in pairwise(chunks.offsets)]
     own = chunks.origin == "batches" and bool(sizes)
-    deviations = joint_deviations(JointReference(sample, sizes, features), pieces, own_batches=own)
-    return sample.drop("row"), {name: _rounded(values) for name, values in deviations.items()}
+    joint = JointReference(sample, sizes, features)
+    deviations = joint_deviations(joint, pieces, methods=methods, own_batches=own)
+    return sample.drop("row"), sizes, {name: _rounded(values) for name, values in deviations.items()}
 
 
 @dataclass(frozen=True)

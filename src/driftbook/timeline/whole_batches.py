@@ -6,8 +6,6 @@ again. The answer depends on the version and the batch alone, so it is kept besi
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
 from driftbook.drift.joint import JOINT_METHODS, JOINT_SCHEMA, measure_jointly
@@ -17,18 +15,19 @@ from driftbook.timeline.run import Run
 
 
 def ensure_joint(run: Run, version: Version, rows: pl.DataFrame) -> pl.DataFrame:
-    """Every method on whole batches for the batches in ``rows``; missing ones are measured now.
+    """The policy's methods on whole batches for the batches in ``rows``; what is missing is measured now.
 
     Returns
     -------
     Frame of :data:`driftbook.drift.joint.JOINT_SCHEMA`.
     """
     folder = run.settings.data_folder(run.case.name) / "predictions" / version.label / "whole_batches"
-    paths: dict[str, Path] = {each: folder / f"{each}.parquet" for each in rows["batch_id"].unique().sort()}
-    missing = {batch_id for batch_id, path in paths.items() if not path.exists()}
-    for (batch_id,), batch in (
-        rows.filter(pl.col("batch_id").is_in(missing)).partition_by("batch_id", as_dict=True).items()
-    ):
-        found = measure_jointly(version.reference.joint, {str(batch_id): batch}, methods=sorted(JOINT_METHODS))
-        write_once(paths[str(batch_id)], found)
+    methods = [name for name in run.policy.drift.table if name in JOINT_METHODS]
+    batches = {str(batch_id): part for (batch_id,), part in rows.partition_by("batch_id", as_dict=True).items()}
+    paths = {(name, each): folder / name / f"{each}.parquet" for name in methods for each in sorted(batches)}
+    for name in methods:
+        missing = {each: part for each, part in batches.items() if not paths[name, each].exists()}
+        found = measure_jointly(version.reference.joint, missing, methods=[name])
+        for (batch_id,), row in found.partition_by("batch_id", as_dict=True).items():
+            write_once(paths[name, str(batch_id)], row)
     return read_parquet(*paths.values()) if paths else pl.DataFrame(schema=JOINT_SCHEMA)
