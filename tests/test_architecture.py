@@ -70,6 +70,7 @@ ORDER = [
     "drift.methods",
     "drift.calibration",
     "drift.measuring",
+    "drift.column_by_column",
     "drift.encoding",
     "drift.domain",
     "drift.reconstruction",

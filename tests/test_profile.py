@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from driftbook.drift.batches import stack_batches
 from driftbook.drift.profile import column_profile, profile
-from driftbook.drift.profile_file import load_profile, save_profile
+from driftbook.drift.profile_file import LONG, load_profile, open_profile, save_profile
 from driftbook.errors import DriftError
 
 
@@ -104,3 +105,46 @@ def test_a_broken_file_of_profiles_says_what_to_do(tmp_path: Path) -> None:
         load_profile(path)
     with pytest.raises(DriftError, match="train the model again"):
         load_profile(tmp_path / "missing.npz")
+
+
+def test_an_opened_file_gives_each_column_as_the_loaded_one(tmp_path: Path) -> None:
+    random = np.random.default_rng(4)
+    rows = LONG // 8 + 1
+    frame = pl.DataFrame(
+        {
+            "long": random.normal(size=rows),
+            "ties": np.round(random.normal(size=rows), 3),
+            "short": pl.Series([1.5, None] + [None] * (rows - 2), dtype=pl.Float64),
+            "few": np.arange(rows) % 3,
+            "plan": ["a", "b", None] * (rows // 3) + ["b"] * (rows % 3),
+        }
+    )
+    kinds = {name: "categorical" if name == "plan" else "numeric" for name in frame.columns}
+    path = save_profile(tmp_path / "reference.npz", profile(frame, kinds))  # type: ignore[arg-type]
+    opened, loaded = open_profile(path), load_profile(path)
+    assert list(opened) == list(loaded) == frame.columns
+    for name, column in loaded.items():
+        assert opened[name].values.tobytes() == column.values.tobytes()
+        assert opened[name].finite == column.finite
+        assert dict(opened[name].categories) == dict(column.categories)
+    assert save_profile(tmp_path / "again.npz", opened).read_bytes() == path.read_bytes()
+
+
+def test_threads_read_an_opened_file_at_the_same_time(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    frame = pl.DataFrame({f"x{place}": random.normal(size=LONG // 8) for place in range(6)})
+    path = save_profile(tmp_path / "reference.npz", profile(frame, dict.fromkeys(frame.columns, "numeric")))
+    opened = open_profile(path)
+    with ThreadPoolExecutor(4) as threads:
+        sums = list(threads.map(lambda name: float(opened[name].values.sum()), frame.columns * 3))
+    assert sums == [float(np.sort(frame[name].to_numpy()).sum()) for name in frame.columns] * 3
+
+
+def test_a_file_that_breaks_after_it_was_opened_says_what_to_do(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"long": np.random.default_rng(6).normal(size=LONG)})
+    opened = open_profile(save_profile(tmp_path / "reference.npz", profile(frame, {"long": "numeric"})))
+    (tmp_path / "reference.npz").write_bytes(b"cut")
+    with pytest.raises(DriftError, match=r"reference\.npz.*train the model again"):
+        opened["long"]
+    with pytest.raises(DriftError, match="train the model again"):
+        open_profile(tmp_path / "reference.npz")

@@ -41,20 +41,20 @@ def _frames(rows: int, columns: int) -> tuple[Any, Any]:
 def _compare_frames(data: tuple[Any, Any]) -> Mapping[str, float]:
     from benchmarks import ours
 
-    return _first(ours.compare_frames(*data))
+    return _first(ours.compare(*data))
 
 
 def _compare_stored(data: tuple[Any, Any]) -> Mapping[str, float]:
     from benchmarks import ours
 
-    return _first(ours.compare_with_stored(*data, kind="numeric"))
+    return _first(ours.compare(*data))
 
 
 def _stored(rows: int, columns: int) -> tuple[Any, Any]:
     from benchmarks import ours
 
     reference, current = _frames(rows, columns)
-    return ours.profiled(reference, kind="numeric"), current
+    return ours.profiled(reference), current
 
 
 def _files(rows: int, columns: int, folder: str) -> tuple[Path, Path]:
@@ -76,7 +76,7 @@ def _traffic_files(rows: int, columns: int, folder: str) -> tuple[Path, Path]:
 def _compare_files(data: tuple[Path, Path]) -> Mapping[str, float]:
     from benchmarks import ours
 
-    return _first(ours.compare_files(*data))
+    return _first(ours.compare(*data))
 
 
 def _stored_file(rows: int, columns: int, folder: str) -> tuple[Path, Path]:
@@ -89,7 +89,8 @@ def _stored_file(rows: int, columns: int, folder: str) -> tuple[Path, Path]:
 def _compare_stored_file(data: tuple[Path, Path]) -> Mapping[str, float]:
     from benchmarks import ours
 
-    return _first(ours.compare_file_with_stored(*data))
+    reference, current = data
+    return _first(ours.compare(ours.stored(reference), current))
 
 
 def _read_and_sort(rows: int, columns: int, folder: str, reader: str = "polars", sides: int = 2) -> Any:
@@ -142,14 +143,14 @@ def _days(rows: int, columns: int, batches: int, batch_rows: int) -> Any:
     ours.ready()
     reference = pl.DataFrame(numeric_table(rows, columns, current=False))
     stream = pl.DataFrame(numeric_table(batches * batch_rows, columns, current=True))
-    return ours.profiled(reference, kind="numeric"), stream, batch_rows
+    return ours.profiled(reference), stream, batch_rows
 
 
 def _compare_days(data: tuple[Any, Any, int]) -> Mapping[str, float]:
     from benchmarks import ours
 
     stored, stream, batch_rows = data
-    return _first(ours.compare_batches(stored, stream, rows=batch_rows))
+    return _first(ours.compare(stored, stream, batch_rows=batch_rows))
 
 
 def _texts(rows: int, columns: int) -> tuple[Any, Any]:
@@ -162,20 +163,20 @@ def _texts(rows: int, columns: int) -> tuple[Any, Any]:
 def _compare_texts(data: tuple[Any, Any]) -> Mapping[str, float]:
     from benchmarks import ours
 
-    return _first(ours.compare_frames(*data, kind="categorical"))
+    return _first(ours.compare(*data, methods=ours.TEXT_METHODS))
 
 
 def _stored_texts(rows: int, columns: int) -> tuple[Any, Any]:
     from benchmarks import ours
 
     reference, current = _texts(rows, columns)
-    return ours.profiled(reference, kind="categorical"), current
+    return ours.profiled(reference), current
 
 
 def _compare_stored_texts(data: tuple[Any, Any]) -> Mapping[str, float]:
     from benchmarks import ours
 
-    return _first(ours.compare_with_stored(*data, kind="categorical"))
+    return _first(ours.compare(*data, methods=ours.TEXT_METHODS))
 
 
 def _stream(rows: int) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import polars as pl
@@ -16,6 +14,7 @@ from driftbook.comparison.result import Comparison
 from driftbook.comparison.together import look_together
 from driftbook.comparison.verdict import column_summary, decide
 from driftbook.config import Policy
+from driftbook.drift.column_by_column import each_column
 from driftbook.drift.table_source import Table, open_table
 from driftbook.errors import DataError, UnknownNameError
 
@@ -74,10 +73,9 @@ def compare(
             raise DataError(f"{side.title} has no rows; expected a table with rows")
     names, findings = _common(*sides, columns=columns)
     judge = Judge(chosen, reference_rows=sides[0].rows, current_rows=sides[1].rows, seed=seed)
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-        measured = list(threads.map(lambda name: _measure(name, sides, judge), names))
-    findings += [finding for _, found in measured for finding in found]
-    judged = {name: each for name, (each, _) in zip(names, measured, strict=True) if each is not None}
+    measured = each_column(names, lambda name: _measure(name, sides, judge))
+    findings += [finding for _, found in measured.values() for finding in found]
+    judged = {name: each for name, (each, _) in measured.items() if each is not None}
     table = judge.table(list(judged.values()))
     shapes = {name: each.shape for name, each in judged.items()}
     summary, frame = column_summary(table, shapes), findings_frame(findings)

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from driftbook.drift.column_values import as_numbers, as_text
-from driftbook.drift.profile import ColumnProfile, Floats, Integers, Kind, finite_values
+from driftbook.drift.profile import ColumnProfile, Floats, Integers, Kind, column_profile, finite_values
 
 FEWEST_TO_ORDER = 8  # batches; the values of fewer are nearly in order as they lie
 MOST_TO_COUNT = 2_000  # rows of a batch up to which counting all values costs less than a search per batch
@@ -100,7 +100,8 @@ class Batches:
             for name in ("rows", "missing", "infinite")
         )
         sizes = np.array([each.values.size for each in profiles], dtype=np.int64)
-        values = np.concatenate([each.values for each in profiles]) if profiles else np.empty(0)
+        parts = [each.values for each in profiles] or [np.empty(0)]
+        values = np.concatenate(parts) if len(parts) > 1 else parts[0]
         upto = None
         if any(each.upto is not None for each in profiles):
             counts = (np.arange(1, each.values.size + 1) if each.upto is None else each.upto for each in profiles)
@@ -130,7 +131,11 @@ def stack_batches(series: pl.Series, offsets: Integers, *, kind: Kind) -> Batche
     >>> stack.values.tolist(), stack.rows.tolist()
     ([1.0, 2.0, 3.0], [2, 1])
     """
-    return _numeric(as_numbers(series), offsets) if kind == "numeric" else _categorical(as_text(series), offsets)
+    if kind == "categorical":
+        return _categorical(as_text(series), offsets)
+    if offsets.size == 2:
+        return Batches.of([column_profile(series.slice(int(offsets[0]), int(offsets[1] - offsets[0])), kind=kind)])
+    return _numeric(as_numbers(series), offsets)
 
 
 def _numeric(numbers: Floats, offsets: Integers) -> Batches:

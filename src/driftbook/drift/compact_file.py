@@ -53,7 +53,7 @@ def save_compact(path: Path, profile: CompactProfile) -> Path:
     header = json.dumps({"compact": FORMAT, "columns": about}, ensure_ascii=False).encode()
     arrays["about"] = np.frombuffer(header, dtype=np.uint8)
     with writing(path) as beside:
-        write_archive(beside, arrays)
+        write_archive(beside, arrays.items())
     return path
 
 

@@ -95,7 +95,8 @@ def effect_sizes(pair: Pairing) -> Floats:
     """
     reference, batches = pair.reference, pair.batches
     if reference.kind == "numeric":
-        means = pair.total(batches.values * (batches.stop - batches.start)) / np.maximum(batches.finite, 1)
+        sums = batches.values if batches.upto is None else batches.values * (batches.stop - batches.start)
+        means = pair.total(sums) / np.maximum(batches.finite, 1)
         shift = means - reference.mean
         return np.where(shift == 0, 0.0, shift / reference.std) if reference.finite else np.full(len(batches), np.nan)
     shares = pair.counts / np.maximum(batches.rows, 1)[:, None]
