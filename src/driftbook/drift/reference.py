@@ -7,7 +7,9 @@ ones on whole batches, those of the use case's policy.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +26,6 @@ from driftbook.drift.calibration import (
     LARGEST_SHARE,
     MOST_CHUNKS,
     Basis,
-    Pair,
     null_amounts,
 )
 from driftbook.drift.joint import JOINT_METHODS, JointReference, joint_amounts, joint_deviations
@@ -137,10 +138,11 @@ def build_reference(rows: pl.DataFrame, *, case: UseCase, seed: int) -> Referenc
     whole = profile(rows, kinds)
     seasons = _seasons(rows, case.batch.season, kinds) if chunks.origin == "batches" else {}
     references = [seasons.get(season_of(each, case.batch.season) or "", whole) for each in chunks.batch_ids]
-    amounts: dict[Pair, Floats] = {}
-    for name, kind in kinds.items():
-        found = _amounts(rows[name], kind, chunks, [each[name] for each in references])
-        amounts.update(((name, method), values) for method, values in found.items())
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+        found = threads.map(
+            lambda name: _amounts(rows[name], kinds[name], chunks, [each[name] for each in references]), kinds
+        )
+        amounts = {(name, by): each for name, column in zip(kinds, found, strict=True) for by, each in column.items()}
     features = {name: kind for name, kind in kinds.items() if roles[name] == "feature"}
     sample, sizes, deviations = _together(rows, chunks, case=case, features=features, seed=seed)
     amounts.update(joint_amounts(deviations))
