@@ -41,10 +41,15 @@ def sort_environment(cpu_info: str, present: Mapping[str, str]) -> dict[str, str
     """
     if VARIABLE in present or not is_slow_with_avx512(cpu_info):
         return {}
+    return {VARIABLE: avx512_name()}
+
+
+def avx512_name() -> str:
+    """How the installed numpy calls the set of instructions."""
     from importlib import metadata
 
     major, minor = (int(part) for part in metadata.version("numpy").split(".")[:2])
-    return {VARIABLE: "X86_V4" if (major, minor) >= RENAMED_IN else "AVX512_SKX"}
+    return "X86_V4" if (major, minor) >= RENAMED_IN else "AVX512_SKX"
 
 
 def is_slow_with_avx512(cpu_info: str) -> bool:

@@ -14,9 +14,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from driftbook.processor import VARIABLE, avx512_name, is_slow_with_avx512
+
 PACKAGES = ("driftbook", "numpy", "scipy", "polars", "pyarrow", "pandas", "evidently")
 CPU_INFO, MEMORY_INFO = Path("/proc/cpuinfo"), Path("/proc/meminfo")
-ZEN_4_AND_ITS_ELDERS = "25"  # the family of Zen 3 and Zen 4; of the two only Zen 4 knows AVX-512
 SILENT = {
     "DO_NOT_TRACK": "1",
     "EVIDENTLY_DISABLE_TELEMETRY": "1",
@@ -43,8 +44,7 @@ def facts() -> dict[str, Any]:
 
 def needs_plain_sort() -> bool:
     """Whether numpy's AVX-512 sort is the slow one on this processor."""
-    family, flags = _field(CPU_INFO, "cpu family"), _field(CPU_INFO, "flags").split()
-    return _field(CPU_INFO, "vendor_id") == "AuthenticAMD" and family == ZEN_4_AND_ITS_ELDERS and "avx512f" in flags
+    return CPU_INFO.is_file() and is_slow_with_avx512(CPU_INFO.read_text(encoding="utf-8"))
 
 
 def environment(*, plain_sort: bool, base: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -52,14 +52,8 @@ def environment(*, plain_sort: bool, base: Mapping[str, str] | None = None) -> d
     kept = {key: value for key, value in (base or os.environ).items() if not key.startswith("NPY_")}
     found = {**kept, **CALM, **SILENT, "PYTHONPATH": str(Path(__file__).parents[1])}
     if plain_sort:
-        found["NPY_DISABLE_CPU_FEATURES"] = _avx512_name()
+        found[VARIABLE] = avx512_name()
     return found
-
-
-def _avx512_name() -> str:
-    """How numpy calls the level of instructions; it was renamed in 2.4."""
-    major, minor = (int(part) for part in metadata.version("numpy").split(".")[:2])
-    return "X86_V4" if (major, minor) >= (2, 4) else "AVX512_SKX"
 
 
 def _field(path: Path, key: str) -> str:
