@@ -48,8 +48,12 @@ def test_the_strongest_signals_of_the_newest_batch_come_first_in_plain_words():
 
 
 def test_what_wakes_nobody_and_what_cannot_be_told_say_so():
-    notes = strongest_signals(_table({}, PLAN, LOST)).select("column", "note").rows()
-    assert notes == [("fee", None), ("plan", "wakes nobody"), ("gone", "the column is missing in the batch")]
+    shown = strongest_signals(_table(LOST, PLAN | {"statistic": 9.0}, {})).select("column", "band", "note").rows()
+    assert shown == [
+        ("fee", "drifted", None),
+        ("plan", "wakes nobody", None),
+        ("gone", "cannot_tell", "the column is missing in the batch"),
+    ]
 
 
 def test_limits_without_a_budget_have_no_chance_to_show():

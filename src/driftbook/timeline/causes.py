@@ -28,7 +28,7 @@ from driftbook.timeline.run import Run
 
 FIRST_DAYS = 3
 REFERENCE_ROWS = 5_000
-SHOWN_EXAMPLES = 2  # of a cause
+SHOWN_EXAMPLES = 10  # of all causes together, and 2 to 5 of each
 SHOWN_COLUMNS = 5  # of an example
 NAMED_RATIO = 1.25  # of the rows of a batch to the usual number: a smaller change is not told
 RANKED = ("column", "cause", "domain_share", "score_share", "text")
@@ -148,7 +148,7 @@ def example_rows(explanation: Explanation) -> pl.DataFrame:
     if not explanation.examples:
         return pl.DataFrame()
     shown = pl.DataFrame(explanation.examples, infer_schema_length=None)
-    shown = shown.group_by("cause", maintain_order=True).head(SHOWN_EXAMPLES)
+    shown = shown.group_by("cause", maintain_order=True).head(max(SHOWN_EXAMPLES // len(explanation.causes), 2))
     leads = [column for cause in explanation.causes for column in cause["columns"] if column in shown.columns]
     names = [*dict.fromkeys([*leads, *shown.columns[1:]])]
     values = [pl.col(name).first() for name in names if name not in ("cause", "row_id")][:SHOWN_COLUMNS]

@@ -31,12 +31,13 @@ SHOWN_OVERLAYS = {"numeric": 2, "categorical": 1}
 def strongest_signals(table: pl.DataFrame) -> pl.DataFrame:
     """The newest batch's strongest signals in plain words: how large against their limits, and by chance.
 
-    A whole batch is named as such; a column that cannot matter says so in its verdict.
+    What matters comes first; a column that drifted and cannot matter says so in its verdict.
     """
     newest = table.filter(pl.col("batch_id") == pl.col("batch_id").max()).with_columns(excess())
-    ranked = newest.sort("drifted", "excess", descending=True, nulls_last=True).head(SHOWN_SIGNALS)
+    order = (pl.col("matters") & pl.col("drifted"), "drifted", "excess")
+    ranked = newest.sort(*order, descending=True, nulls_last=True, maintain_order=True).head(SHOWN_SIGNALS)
     own = pl.when(pl.col("role") == "feature").then("column")
-    silent = pl.when("matters").then(pl.lit(None)).otherwise(pl.lit("wakes nobody"))
+    silent = pl.col("drifted") & ~pl.col("matters")
     shown = ranked.select(
         own.otherwise(pl.col("column").map_elements(plain, return_dtype=pl.String)).alias("column"),
         pl.col("method").map_elements(plain, return_dtype=pl.String),
@@ -45,8 +46,8 @@ def strongest_signals(table: pl.DataFrame) -> pl.DataFrame:
         pl.col("excess").alias("times"),
         pl.Series("effect", [effect_words(row) for row in ranked.iter_rows(named=True)], dtype=pl.String),
         "chance",
-        "band",
-        pl.concat_str(silent, "note", separator=": ", ignore_nulls=True).replace("", None).alias("note"),
+        pl.when(silent).then(pl.lit("wakes nobody")).otherwise("band").alias("band"),
+        "note",
     )
     return shown.drop(name for name in ("note", "chance") if not shown[name].count())
 
@@ -104,7 +105,8 @@ def reference_and_current(run: Run, reign: Reign) -> tuple[pl.DataFrame, pl.Data
 def moved_most(table: pl.DataFrame, reference: pl.DataFrame, current: pl.DataFrame) -> list[Figure]:
     """The features that moved most in the newest batch, numbers and categories: both distributions, and how far."""
     features = table.filter((pl.col("role") == "feature") & (pl.col("batch_id") == pl.col("batch_id").max()))
-    order = pl.struct("drifted", pl.col("excess").fill_null(-1.0))
+    heard = (pl.col("drifted") & pl.col("matters")).alias("heard")
+    order = pl.struct(heard, "drifted", pl.col("excess").fill_null(-1.0))
     ranked = features.with_columns(excess()).sort(order, descending=True).unique("column", maintain_order=True)
     chosen = [ranked.filter(kind=kind).head(most) for kind, most in SHOWN_OVERLAYS.items()]
     return [
