@@ -8,7 +8,7 @@ ENVIRONMENT := OMP_WAIT_POLICY=PASSIVE MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRAC
 # starts a command with the sort that suits the processor
 SORTING := $(BIN)/python -m driftbook.processor
 
-.PHONY: help setup build test lint lab mlflow clean
+.PHONY: help setup build test lint bench lab mlflow clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test: setup ## run every test, simulations included; line coverage of src at lea
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: setup ## measure speed and memory beside the peers (an hour; tests/benchmarks/results)
+	@$(ENVIRONMENT) PYTHONPATH=tests $(BIN)/python -m benchmarks
 
 lab: setup ## open JupyterLab on the notebooks
 	@$(ENVIRONMENT) $(SORTING) $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
