@@ -102,7 +102,7 @@ HEAD = """# False alarms in months without drift
 Alarmed hours a month (of 720), and in brackets the share of months without any. 80 columns (64 numeric, 16
 categorical) of {rows} rows an hour, a reference of {reference_days} days, {worlds} dashboards watched for {each} months
 each; budget: one false alarm a month. Fixed limits depend on the rows: what chance alone does to 100 rows passes
-Evidently's 0.1 and PSI's 0.25, to 1,000 rows it does not. The rules are those of `rules.py`. Seeds 0 and up.
+Evidently's 0.1 and PSI's 0.25. The rules are those of `rules.py`. Seeds 0 and up.
 
 Machine: {machine}. Written by
 `python -m simulations.quiet_months --months {months} --each {each} --rows {rows} --reference-days {reference_days}`.

@@ -238,7 +238,7 @@ def _chunks(batch_ids: pl.Series, *, batch_rows: int | None, seed: int) -> _Chun
         note = f"the reference has {total} rows; to learn what chance does to a batch at least {needed} are needed"
         return _Chunks("none", 0, np.empty(0, dtype=np.int64), [0], [], note)
     places = np.concatenate([random.choice(total, size=rows, replace=False) for _ in range(MOST_CHUNKS)])
-    note = f"the reference has fewer than {FEWEST_CHUNKS} batches: random rows of it stand in, days may differ more"
+    note = f"{chunks_missing(usable.size)}; until then random rows of it stand in, which differ less than batches may"
     drawn = _offsets(np.full(MOST_CHUNKS, rows))
     return _Chunks("random_rows", rows, places, drawn, [""] * MOST_CHUNKS, note)
 
