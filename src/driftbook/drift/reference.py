@@ -26,6 +26,7 @@ from driftbook.drift.calibration import (
     LARGEST_SHARE,
     MOST_CHUNKS,
     Basis,
+    chunks_missing,
     null_amounts,
 )
 from driftbook.drift.joint import JOINT_METHODS, JointReference, joint_amounts, joint_deviations

@@ -120,7 +120,7 @@ class Recalibration:
         return np.asarray(np.where(total > 0, table / np.where(total > 0, total, 1.0), stated))
 
     def variance(self, stated: Array) -> Variance:
-        """For weights (rows, classes): the variance, by chance in the reference, of the sum of weighted probabilities."""
+        """For weights (rows, classes): variance, by chance in the reference, of the sum of weighted probabilities."""
         if len(self.maps) == 1:
             only = self.maps[0].variance(stated[:, 1])
             return lambda weights: only(weights[:, 1] - weights[:, 0])
