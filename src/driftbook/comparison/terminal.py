@@ -19,7 +19,7 @@ MOST_ROWS = 250
 MOST_FINDINGS = 20
 CALM = "The record (--json) has all rows; of calm columns only the method nearest to its limit is shown."
 COLUMN, METHOD = 25, 18
-WIDTHS = (10, 10, 10, 9)
+WIDTHS = (10, 10, 9, 10)
 
 
 def as_text(comparison: Comparison) -> str:
