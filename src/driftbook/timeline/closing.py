@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from driftbook.audit import build_manifest
+from driftbook.audit.manifest import build_manifest
 from driftbook.data.batches import batch_index
 from driftbook.database import open_database
 from driftbook.decisions.alerts import Alert, raise_alerts, status

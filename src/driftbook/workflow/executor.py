@@ -7,10 +7,11 @@ fresh kernel; nothing reaches the disk before it has run to its end, then normal
 
 from __future__ import annotations
 
+import getpass
 import os
 import time
 from contextlib import ExitStack
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ploomber.exceptions import BaseException as PloomberMessage
 from ploomber.exceptions import DAGBuildError
 from ploomber.executors import Serial
 
+from driftbook.audit.sealing import note_products, seal_run
 from driftbook.config import Settings, UseCase, load_use_case
 from driftbook.data.scenarios import scenario as find_scenario
 from driftbook.errors import DriftbookError
@@ -91,6 +93,7 @@ class NotebookExecutor(Serial):  # type: ignore[misc]
             started, told = time.monotonic(), len(self._alerts_told())
             result = self._run(dag)
             if len(dag) == len(load_sources(self.settings)):
+                self._seal(dag)
                 remember(self.case, self.settings, as_of=self.as_of, sources=self.sources)
             self._say_verdict(time.monotonic() - started, alerts=self._alerts_told()[told:])
             return result
@@ -102,6 +105,7 @@ class NotebookExecutor(Serial):  # type: ignore[misc]
             task = dag[name]
             if task.exec_status in (TaskStatus.Skipped, TaskStatus.Aborted):
                 continue
+            note_products(self.settings, self.case.name, self.as_of, paths=_paths(task.product), ended=False)
             try:
                 reports.append(task._build(catch_exceptions=True)[0])
             except Exception as error:
@@ -111,6 +115,12 @@ class NotebookExecutor(Serial):  # type: ignore[misc]
         if failures:
             raise BuildFailedError("\n\n".join(failures))
         return reports
+
+    def _seal(self, dag: Any) -> None:
+        """Put the run into the ledger, unless this build made nothing."""
+        products = [self.settings.root / path for name in dag for path in _paths(dag[name].product)]
+        by, now = getpass.getuser(), datetime.now(UTC)
+        seal_run(self.settings, self.case.name, self.as_of, products=products, by=by, now=now)
 
     def _say_verdict(self, seconds: float, *, alerts: list[str]) -> None:
         summary = self.settings.report_folder(self.case.name, self.as_of) / "summary.json"
@@ -138,14 +148,16 @@ def make_executor(use_case: str, scenario: str, as_of: str) -> NotebookExecutor:
 
 
 def finish(product: Any) -> None:
-    """After a task: write its notebook as HTML, say that it is done."""
+    """After a task: write its notebook as HTML, note the digests of its products, say that it is done."""
     from driftbook.reports import EVIDENTLY_PAGE, notebook_html
 
-    notebook = Path(str(product["nb"]))
-    pages = [f"{source.stem}.html" for source in load_sources(Settings.find()).values()]
+    notebook, settings = Path(str(product["nb"])), Settings.find()
+    pages = [f"{source.stem}.html" for source in load_sources(settings).values()]
     notebook_html(notebook, Path(str(product["html"])), pages=[*pages, EVIDENTLY_PAGE])
     trust(notebook)
     set_aside(notebook).unlink(missing_ok=True)
+    use_case, as_of = notebook.absolute().parts[-3:-1]
+    note_products(settings, use_case, parse_day(as_of), paths=_paths(product), ended=True)
     click.echo(f"done in {time.monotonic() - WholeNotebookEngine.started:4.1f} s")
 
 
@@ -156,8 +168,7 @@ def quarantine(product: Any) -> None:
     if notebook.exists():
         failed.parent.mkdir(parents=True, exist_ok=True)
         os.replace(notebook, failed)
-    for key in product.to_json_serializable():
-        path = Path(str(product[key]))
+    for path in _paths(product):
         path.with_name(f".{path.name}.metadata").unlink(missing_ok=True)
     shown = mask(str(failed), Settings.find().root)
     click.echo(f"FAILED; the notebook lies in {shown}")
@@ -166,6 +177,10 @@ def quarantine(product: Any) -> None:
 def set_aside(notebook: Path) -> Path:
     """Where the notebook of a failed task is moved to."""
     return notebook.parent / "failed" / notebook.name
+
+
+def _paths(product: Any) -> list[Path]:
+    return [Path(str(product[key])) for key in product.to_json_serializable()]
 
 
 def _make_executor(settings: Settings, *, use_case: str, scenario: str, as_of: str) -> NotebookExecutor:

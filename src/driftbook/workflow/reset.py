@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import shutil
+from datetime import UTC, datetime
 
+from driftbook.audit.sealing import seal_reset
 from driftbook.config import Settings, load_use_case
 from driftbook.workflow.lock import patient_lock
 
@@ -23,3 +26,4 @@ def reset(use_case: str, *, settings: Settings) -> None:
             shutil.rmtree(settings.state_folder / kind / case.name, ignore_errors=True)
         with open_database(settings.database_url) as database:
             forget(database, case.name)
+        seal_reset(settings, case.name, by=getpass.getuser(), now=datetime.now(UTC))

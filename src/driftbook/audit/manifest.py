@@ -1,7 +1,8 @@
 """The manifest of a run: what went in, what came out, with which code, as digests.
 
 An auditor compares digests, so they cover the bytes of every product and input and nothing volatile: no
-clock, no paths of a machine.
+clock, no paths of a machine, no name of a person. The same run gives the same manifest, byte for byte; who ran it and
+when stands in the ledger's line about it, which also covers the manifest itself and the products that come after it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,18 @@ from typing import Any
 
 import driftbook
 from driftbook.config import Policy, Settings, UseCase
+from driftbook.data.ingestion import partition_files
+from driftbook.data.sources import source_files
 from driftbook.storage import canonical_json, sha256_file, sha256_text
 
 PACKAGE = Path(driftbook.__file__).parent
+SCHEMA = 2
+UNFINISHED = ("manifest.json", "summary.json", "alerts.json", "08_write_audit.ipynb", "08_write_audit.html")
+# what determined a run in a few values; the rest of a manifest are lists of files
+DETERMINANTS = (
+    *("driftbook", "parameters", "seed", "declaration_sha256", "policy", "policy_sha256"),
+    *("source_sha256", "lock_sha256", "git"),
+)
 
 
 def build_manifest(
@@ -41,12 +51,13 @@ def build_manifest(
         The report's folder; hidden files, the manifest and the last notebook, which is still running, are left out.
     """
     products = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
-    unfinished = ("manifest.json", "summary.json", "alerts.json", "08_write_audit.ipynb", "08_write_audit.html")
+    base, _, variant = case.name.partition("-")
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "driftbook": driftbook.__version__,
         "use_case": case.name,
         "as_of": as_of,
+        "parameters": {"use_case": base, "scenario": variant or "declared", "as_of": as_of},
         "seed": case.seed,
         "declaration_sha256": sha256_text(canonical_json(case.model_dump(mode="json"))),
         "policy": policy.name,
@@ -54,9 +65,11 @@ def build_manifest(
         "source_sha256": source_digest(),
         "lock_sha256": _digest_if_there(settings.root / "requirements.lock"),
         "git": git_state(settings.root),
+        "raw": _raw_digests(case, settings),
         "batches": dict(inputs),
-        "models": {f"v{number}": _folder_digests(path) for number, path in models.items()},
-        "products": {path.name: sha256_file(path) for path in products if path.name not in unfinished},
+        "targets": _target_digests(case, settings, as_of=as_of),
+        "models": {f"v{number}": folder_digests(path) for number, path in models.items()},
+        "products": {path.name: sha256_file(path) for path in products if path.name not in UNFINISHED},
     }
 
 
@@ -81,9 +94,24 @@ def git_state(root: Path) -> dict[str, Any]:
     return {"commit": told["commit"], "dirty": bool(told["changes"])}
 
 
+def folder_digests(folder: Path) -> dict[str, str]:
+    """sha256 of every file of a folder, by name."""
+    return {path.name: sha256_file(path) for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def _raw_digests(case: UseCase, settings: Settings) -> dict[str, str]:
+    """Of the files a person dropped in; a database is known by the batches that were made of it."""
+    if case.source.kind != "files":
+        return {}
+    return {path.name: sha256_file(path) for path in source_files(case, settings)}
+
+
+def _target_digests(case: UseCase, settings: Settings, *, as_of: date) -> dict[str, str]:
+    """Of the target files that were there by the end of ``as_of``."""
+    folder = settings.data_folder(case.name)
+    paths = partition_files(folder, "targets", until=as_of)
+    return {path.relative_to(folder / "targets").as_posix(): sha256_file(path) for path in paths}
+
+
 def _digest_if_there(path: Path) -> str | None:
     return sha256_file(path) if path.exists() else None
-
-
-def _folder_digests(folder: Path) -> dict[str, str]:
-    return {path.name: sha256_file(path) for path in sorted(folder.iterdir()) if path.is_file()}

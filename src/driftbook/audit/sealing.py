@@ -1,0 +1,184 @@
+"""Puts a run into the ledger: the digests its files had when they were made.
+
+A file's digest is taken the moment its notebook has ended (:func:`note_products`), not when the build ends: a file that
+was changed in between, or long ago, is never taken for the truth. What a build did not make anew keeps the digest of
+the line before. Batches, targets, predictions and models are written once, so each is recorded once, in the line of the
+first run that saw it; whoever removes or edits one on purpose leaves a *tombstone*, and the chain stays whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from driftbook.audit.digests import Digest, digest_file
+from driftbook.audit.ledger import Ledger, Line, append_line, ledger_path, read_ledger
+from driftbook.audit.manifest import DETERMINANTS
+from driftbook.config import Settings
+from driftbook.errors import ConfigError, StateError
+from driftbook.storage import load_json, write_json
+
+DATA_KINDS = ("batches", "targets", "predictions", "quarantine")
+BEING_WRITTEN: Digest = {}
+
+
+def note_products(settings: Settings, use_case: str, as_of: date, *, paths: Sequence[Path], ended: bool) -> None:
+    """Note that a task writes its products, before it begins, or their digests, once it has ended."""
+    pending = load_pending(settings, use_case, as_of)
+    for path in paths:
+        pending[path.name] = digest_file(path, parts=True) if ended and path.exists() else BEING_WRITTEN
+    write_json(_pending_path(settings, use_case, as_of), pending)
+
+
+def load_pending(settings: Settings, use_case: str, as_of: date) -> dict[str, Digest]:
+    """What builds that have not ended yet noted about the report of a day, by file name."""
+    path = _pending_path(settings, use_case, as_of)
+    noted: dict[str, Digest] = load_json(path) if path.exists() else {}
+    return noted
+
+
+def seal_run(
+    settings: Settings, use_case: str, as_of: date, *, products: Sequence[Path], by: str, now: datetime
+) -> Line | None:
+    """Append the line of a run that has ended; nothing if no file was made since the last one.
+
+    Parameters
+    ----------
+    products
+        All products of the pipeline for this day.
+    by, now
+        Who built, and when.
+    """
+    ledger, pending = read_ledger(settings, use_case), load_pending(settings, use_case, as_of)
+    earlier = ledger.runs().get(as_of.isoformat())
+    if earlier is not None and not pending:
+        return None
+    recorded = {**(earlier or {"products": {}})["products"], **{name: each for name, each in pending.items() if each}}
+    there = [path for path in products if path.exists()]
+    line = append_line(
+        settings,
+        use_case,
+        {
+            "kind": "run",
+            "as_of": as_of.isoformat(),
+            "supersedes": earlier["number"] if earlier else None,
+            "run": _determinants(settings.report_folder(use_case, as_of) / "manifest.json"),
+            "products": {path.name: recorded.get(path.name) or digest_file(path, parts=True) for path in there},
+            "files": _new_files(settings, use_case, sealed_files(ledger)),
+        },
+        by=by,
+        now=now,
+    )
+    _pending_path(settings, use_case, as_of).unlink(missing_ok=True)
+    return line
+
+
+def sealed_files(ledger: Ledger, *, until: int | None = None) -> dict[str, tuple[Digest | None, int]]:
+    """Every data and model file on record: its digest (``None``: removed on purpose) and the line that says so.
+
+    Parameters
+    ----------
+    until
+        Number of the last line that counts; all of them unless given.
+    """
+    files: dict[str, tuple[Digest | None, int]] = {}
+    for line in ledger.lines:
+        if until is not None and line["number"] > until and line["kind"] == "run":
+            continue
+        if line["kind"] == "reset":
+            files.clear()
+        for name, digest in line.get("files", {}).items():
+            if line["kind"] == "tombstone" or name not in files:
+                files[name] = (digest, line["number"])
+    return files
+
+
+def seal_reset(settings: Settings, use_case: str, *, by: str, now: datetime) -> Line | None:
+    """Say in the ledger that all data and models of a use case were forgotten; nothing if it has no ledger."""
+    for path in _pending_folder(settings, use_case).glob("????-??-??.json"):
+        path.unlink()
+    if not ledger_path(settings, use_case).exists():
+        return None
+    return append_line(settings, use_case, {"kind": "reset"}, by=by, now=now)
+
+
+def seal_tombstone(
+    settings: Settings, use_case: str, paths: Sequence[Path], *, reason: str, by: str, now: datetime
+) -> Line:
+    """Say in the ledger that data or model files were edited or removed on purpose, and why.
+
+    Parameters
+    ----------
+    paths
+        Files as they are now; one that is not there any more counts as removed.
+
+    Raises
+    ------
+    ConfigError
+        If no reason is given.
+    StateError
+        If a file is in no line of the ledger: there is nothing to explain then.
+    """
+    if not reason.strip():
+        raise ConfigError("a tombstone needs a reason, found none; say why with --reason")
+    known = sealed_files(read_ledger(settings, use_case))
+    files: dict[str, Digest | None] = {}
+    for path in paths:
+        name = _name(settings, path)
+        if name not in known:
+            raise StateError(
+                f"{name} is in no line of the ledger of {use_case}; expected a file under data/{use_case} or a model "
+                "that a build has recorded"
+            )
+        files[name] = digest_file(path) if path.is_file() else None
+    before = {name: known[name][0] for name in files}
+    content = {"kind": "tombstone", "reason": reason, "files": files, "files_before": before}
+    return append_line(settings, use_case, content, by=by, now=now)
+
+
+def _determinants(manifest: Path) -> dict[str, Any]:
+    """What determined the run, from its manifest; what the manifest lacks is left out."""
+    try:
+        content: Mapping[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {key: content[key] for key in DETERMINANTS if key in content}
+
+
+def _new_files(settings: Settings, use_case: str, known: Mapping[str, Any]) -> dict[str, Digest]:
+    found = ((_name(settings, path), path) for path in _files(settings, use_case))
+    return {name: digest_file(path) for name, path in found if name not in known}
+
+
+def _files(settings: Settings, use_case: str) -> Iterator[Path]:
+    """Data and model files of a use case that are written once."""
+    folders = [settings.data_folder(use_case) / kind for kind in DATA_KINDS]
+    for folder in [*folders, settings.models_folder(use_case)]:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+                yield path
+
+
+def _name(settings: Settings, path: Path) -> str:
+    """A file relative to the workbench.
+
+    Raises
+    ------
+    ConfigError
+        If it lies elsewhere.
+    """
+    full = path.resolve()
+    if not full.is_relative_to(settings.root.resolve()):
+        raise ConfigError(f"expected a file of this workbench, found {path}; the ledger speaks of no others")
+    return full.relative_to(settings.root.resolve()).as_posix()
+
+
+def _pending_folder(settings: Settings, use_case: str) -> Path:
+    return settings.state_folder / "ledger" / use_case
+
+
+def _pending_path(settings: Settings, use_case: str, as_of: date) -> Path:
+    return _pending_folder(settings, use_case) / f"{as_of.isoformat()}.json"
