@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from driftbook.audit.digests import Finding
+from driftbook.audit.digests import Finding, Kind
 from driftbook.config import Settings
 from driftbook.database import utc_text
 from driftbook.storage import canonical_json, sha256_text, write_text, writing
@@ -63,7 +63,10 @@ def append_line(settings: Settings, use_case: str, content: Mapping[str, Any], *
     """
     path = ledger_path(settings, use_case)
     raw = path.read_bytes() if path.exists() else b""
-    number, before = _end(raw, _load_head(head_path(settings, use_case)))
+    head = _load_head(head_path(settings, use_case))
+    number, before = _end(raw, head)
+    if head and number > head["number"]:  # a build was killed before it told: the head is never two lines behind
+        write_text(head_path(settings, use_case), _head_text({"number": number, "sha256": before}))
     line: Line = {"schema": SCHEMA, "number": number + 1, "before": before, "use_case": use_case}
     line |= {"by": by, "at": utc_text(now), **content}
     text = canonical_json({**line, "sha256": _own_digest(line)})
@@ -91,7 +94,7 @@ def read_ledger(settings: Settings, use_case: str) -> Ledger:
     if raw and not raw.endswith(b"\n"):
         findings.append(Finding("truncated", name, f"line {raw.count(10) + 1}", "its end is missing"))
     if head is None:
-        kind = "changed" if head_file.exists() else "deleted"
+        kind: Kind = "changed" if head_file.exists() else "deleted"
         what = "it does not say how long the ledger is" if head_file.exists() else "the ledger's end cannot be checked"
         findings.append(Finding(kind, head_file.relative_to(settings.root).as_posix(), "", what))
     else:
