@@ -16,6 +16,10 @@ import polars as pl
 import pytest
 from workbench import ROOT, make_workbench
 
+from driftbook.audit.difference import compare_runs
+from driftbook.audit.ledger import ledger_path, read_ledger
+from driftbook.audit.replay import replay
+from driftbook.audit.verify import verify
 from driftbook.config import Settings
 from driftbook.workflow.bind import load_tasks
 
@@ -117,6 +121,22 @@ def test_planted_secrets_are_nowhere_on_disk(built):
                 content = path.read_bytes()
                 assert not [word for word in words if word in content], path
     assert "s3cr3t" not in done.stdout + done.stderr
+
+
+def test_a_build_is_recorded_and_verified_and_its_decisions_are_replayed(built):
+    desk, _ = built
+    [outcome] = verify(desk)
+    assert outcome.holds, outcome.summary()
+    [line] = read_ledger(desk, "churn").lines
+    folder = desk.report_folder("churn", date.fromisoformat(DAY))
+    assert line["products"].keys() == {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    models = sorted(path.relative_to(desk.root).as_posix() for path in desk.models_folder("churn").rglob("v*/*"))
+    assert set(models) < line["files"].keys()
+    for path in (ledger_path(desk, "churn"), folder / "manifest.json"):
+        assert str(desk.root) not in path.read_text()
+    found = replay(desk, "churn")
+    assert found.identical, found.summary()
+    assert compare_runs(folder, folder) == []
 
 
 def test_drift_status_has_the_documented_keys(built):
@@ -226,6 +246,8 @@ def test_a_build_killed_at_ten_random_moments_ends_as_an_undisturbed_one(built, 
     done, _ = _ploomber(desk)
     assert done.returncode == 0, done.stdout + done.stderr
     assert not list(desk.root.rglob(".*.part")), "leftovers of killed writers are swept away"
+    [outcome] = verify(desk)
+    assert (outcome.findings, outcome.notes) == ((), ())
     assert _same_as_undisturbed(desk, built[0])
 
 

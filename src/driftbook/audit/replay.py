@@ -147,11 +147,11 @@ def replay_decision(record: Record, *, policy: Policy | None = None, alarms: Ala
     kind, evidence = decision["kind"], decision["evidence"]
     if kind not in RULES:
         raise StateError(f"decisions of kind {kind!r} cannot be replayed; expected {' or '.join(sorted(RULES))}")
-    given, rules = evidence["given"], evidence["policy"]
-    if policy is not None:
-        rules = getattr(policy, kind).model_dump(mode="json")
-        given = alarms.evidence(given, record["during"]) if alarms and kind == "retraining" else given
     try:
+        given, rules = evidence["given"], evidence["policy"]
+        if policy is not None:
+            rules = getattr(policy, kind).model_dump(mode="json")
+            given = alarms.evidence(given, record["during"]) if alarms and kind == "retraining" else given
         return RULES[kind](given, rules)
     except (TypeError, KeyError, ValueError) as error:
         raise StateError(f"the record cannot be read by this version of driftbook ({error})") from error
