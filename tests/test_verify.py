@@ -152,6 +152,22 @@ def test_a_tombstone_explains_an_edit_and_the_chain_goes_on(desk):
     ]
 
 
+def test_an_old_report_is_removed_with_a_tombstone_and_a_later_build_of_it_counts_again(desk):
+    report = desk.report_folder(CASE, FIRST)
+    shutil.rmtree(report)
+    line = seal_tombstone(desk, CASE, [report], reason="kept for two years", by="me", now=NOW)
+    assert line["files"].keys() == {
+        f"reports/churn/{FIRST}/{name}" for name in read_ledger(desk, CASE).lines[0]["products"]
+    }
+    assert check(desk).holds
+    record_run(desk, FIRST)
+    assert check(desk).holds
+    (report / "story.json").unlink()
+    assert findings(desk) == [
+        f"deleted: reports/churn/{FIRST}/story.json: ledger line 4 records it, and it is not there"
+    ]
+
+
 def test_a_tombstone_needs_a_reason_and_a_recorded_file(desk, tmp_path):
     with pytest.raises(ConfigError, match="needs a reason"):
         seal_tombstone(desk, CASE, [first_batch(desk)], reason=" ", by="me", now=NOW)

@@ -183,11 +183,11 @@ def sign(
 
 @app.command()
 def tombstone(
-    files: Annotated[list[Path], typer.Argument(help="Data or model files as they are now, or are no longer.")],
+    files: Annotated[list[Path], typer.Argument(help="Files or folders as they are now, or are no longer.")],
     use_case: UseCaseOption,
     reason: Annotated[str, typer.Option(help="Why; it stays in the ledger for ever: name no person.")],
 ) -> None:
-    """Record that data files were edited or removed on purpose, so that the ledger goes on holding."""
+    """Record that data, models or reports were edited or removed on purpose, so that the ledger goes on holding."""
     from driftbook.config import Settings
     from driftbook.workflow.prove import tombstone as record
 

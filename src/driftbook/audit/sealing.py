@@ -79,6 +79,8 @@ def seal_run(
 def sealed_files(ledger: Ledger, *, until: int | None = None) -> dict[str, tuple[Digest | None, int]]:
     """Every data and model file on record: its digest (``None``: removed on purpose) and the line that says so.
 
+    A report's file is among them only where a tombstone explains it and no later build made it anew.
+
     Parameters
     ----------
     until
@@ -90,6 +92,8 @@ def sealed_files(ledger: Ledger, *, until: int | None = None) -> dict[str, tuple
             continue
         if line["kind"] == "reset":
             files.clear()
+        for name in line.get("products", {}):
+            files.pop(report_name(line, name), None)
         for name, digest in line.get("files", {}).items():
             if line["kind"] == "tombstone" or name not in files:
                 files[name] = (digest, line["number"])
@@ -108,12 +112,13 @@ def seal_reset(settings: Settings, use_case: str, *, by: str, now: datetime) -> 
 def seal_tombstone(
     settings: Settings, use_case: str, paths: Sequence[Path], *, reason: str, by: str, now: datetime
 ) -> Line:
-    """Say in the ledger that data or model files were edited or removed on purpose, and why.
+    """Say in the ledger that files of data, models or reports were edited or removed on purpose, and why.
 
     Parameters
     ----------
     paths
-        Files as they are now; one that is not there any more counts as removed.
+        Files as they are now, one that is not there any more counts as removed; a folder stands for all its files
+        that are on record.
 
     Raises
     ------
@@ -124,19 +129,36 @@ def seal_tombstone(
     """
     if not reason.strip():
         raise ConfigError("a tombstone needs a reason, found none; say why with --reason")
-    known = sealed_files(read_ledger(settings, use_case))
+    known = _recorded_files(read_ledger(settings, use_case))
     files: dict[str, Digest | None] = {}
     for path in paths:
         name = _name(settings, path)
-        if name not in known:
+        meant = [name] if name in known else [each for each in known if each.startswith(f"{name}/")]
+        if not meant:
             raise StateError(
-                f"{name} is in no line of the ledger of {use_case}; expected a file under data/{use_case} or a model "
+                f"{name} is in no line of the ledger of {use_case}; expected a file of its data, models or reports "
                 "that a build has recorded"
             )
-        files[name] = digest_file(path) if path.is_file() else None
-    before = {name: known[name][0] for name in files}
+        there = {each: settings.root / each for each in meant}
+        files |= {each: digest_file(place) if place.is_file() else None for each, place in there.items()}
+    before = {name: known[name] for name in files}
     content = {"kind": "tombstone", "reason": reason, "files": files, "files_before": before}
     return append_line(settings, use_case, content, by=by, now=now)
+
+
+def report_name(line: Line, file: str) -> str:
+    """A report's file, that a run's line records, relative to the workbench."""
+    return f"reports/{line['use_case']}/{line['as_of']}/{file}"
+
+
+def _recorded_files(ledger: Ledger) -> dict[str, Digest | None]:
+    """Every file on record, those of the reports in force included."""
+    reports = {
+        report_name(line, file): {key: digest[key] for key in ("bytes", "sha256")}
+        for line in ledger.runs().values()
+        for file, digest in line["products"].items()
+    }
+    return {**reports, **{name: digest for name, (digest, _) in sealed_files(ledger).items()}}
 
 
 def _determinants(manifest: Path) -> dict[str, Any]:

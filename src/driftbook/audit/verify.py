@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from driftbook.audit.digests import Digest, Finding, compare_with
 from driftbook.audit.ledger import Ledger, Line, ledger_path, read_ledger
-from driftbook.audit.sealing import load_pending, sealed_files
+from driftbook.audit.sealing import load_pending, report_name, sealed_files
 from driftbook.audit.signature import check_signatures
 from driftbook.config import Settings
 from driftbook.errors import ConfigError, StateError, UnknownNameError
@@ -95,12 +96,12 @@ def _verify_one(settings: Settings, use_case: str, *, as_of: date | None, truste
         until = max((line["number"] for line in runs.values()), default=None)
     findings, notes = [*ledger.findings], [*_tombstones(ledger)]
     faults, signed = check_signatures(ledger, name=name, trusted=trusted)
-    known = _names_by_digest(settings, use_case, ledger)
+    known = _names_by_digest(ledger)
     files = sealed_files(ledger, until=until)
     findings += faults
     for day, line in runs.items():
         noted = load_pending(settings, use_case, date.fromisoformat(day))
-        findings += _compare_report(settings, line, noted=noted, known=known)
+        findings += _compare_report(settings, line, noted=noted, known=known, explained=files)
         notes += [f"{day}: a build of this day has not ended yet, {len(noted)} files are not sealed"] if noted else []
     findings += _compare_files(settings, files, known=known)
     if as_of is None:
@@ -112,16 +113,18 @@ def _verify_one(settings: Settings, use_case: str, *, as_of: date | None, truste
 
 
 def _compare_report(
-    settings: Settings, line: Line, *, noted: Mapping[str, Digest], known: Mapping[str, str]
+    settings: Settings,
+    line: Line,
+    *,
+    noted: Mapping[str, Digest],
+    known: Mapping[str, str],
+    explained: Mapping[str, Any],
 ) -> Iterator[Finding]:
     """A report's files with the line about it; those that a build is about to replace count as noted meanwhile."""
-    folder = settings.report_folder(line["use_case"], date.fromisoformat(line["as_of"]))
     for file, digest in line["products"].items():
-        recorded = noted.get(file, digest)
-        if recorded:
-            path = folder / file
-            shown = path.relative_to(settings.root).as_posix()
-            found = compare_with(path, recorded, name=shown, line=line["number"], known=known)
+        recorded, name = noted.get(file, digest), report_name(line, file)
+        if recorded and name not in explained:
+            found = compare_with(settings.root / name, recorded, name=name, line=line["number"], known=known)
             yield from [found] if found else []
 
 
@@ -178,12 +181,11 @@ def _tombstones(ledger: Ledger) -> list[str]:
     ]
 
 
-def _names_by_digest(settings: Settings, use_case: str, ledger: Ledger) -> dict[str, str]:
+def _names_by_digest(ledger: Ledger) -> dict[str, str]:
     """Which file each recorded content belongs to."""
     names = {digest["sha256"]: name for name, (digest, _) in sealed_files(ledger).items() if digest}
-    for day, line in ledger.runs().items():
-        folder = settings.report_folder(use_case, date.fromisoformat(day)).relative_to(settings.root).as_posix()
-        names |= {digest["sha256"]: f"{folder}/{file}" for file, digest in line["products"].items()}
+    for line in ledger.runs().values():
+        names |= {digest["sha256"]: report_name(line, file) for file, digest in line["products"].items()}
     return names
 
 

@@ -103,6 +103,7 @@ def describe_run(manifest: dict[str, Any]) -> pl.DataFrame:
         "policy": f"{manifest['policy']}, {_short(manifest['policy_sha256'])}",
         "seed": str(manifest["seed"]),
         "batches": f"{len(manifest['batches'])} files, each by its sha256",
+        "targets": f"{len(manifest['targets'])} files, each by its sha256",
         "models": f"{', '.join(sorted(manifest['models']))}, each file by its sha256",
         "products": f"{len(manifest['products'])} files, each by its sha256",
     }
