@@ -37,6 +37,7 @@ GENERATED = {
     "data/state/",
     "failed/",
     "predictions/",
+    "quarantine/",
     "raw/",
     "reports/",
     "reports/index.html",
