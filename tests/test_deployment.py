@@ -158,7 +158,7 @@ def test_a_story_that_vanishes_restores_the_office_before_it(database: Database)
 def test_a_build_that_was_overtaken_is_refused_and_leaves_nothing(database: Database) -> None:
     commit(database, story(), as_of=SECOND, revision=0)
     late = [entry(THIRD, champion=2, changes=[("promote", 2)])]
-    with pytest.raises(StateError, match="was at revision 1 when this build began and is at revision 2 now"):
+    with pytest.raises(StateError, match="was at revision 1 when this was decided and is at revision 2 now"):
         commit(database, late, as_of=THIRD, revision=1)
     assert load_office(database, "churn").champion == 1
     assert len(journal_before(database, "churn", date(2026, 6, 4))) == 2

@@ -18,7 +18,7 @@ from driftbook.deployment import Office
 from driftbook.errors import StateError
 from driftbook.model.bundle import Bundle
 from driftbook.model.training import train
-from driftbook.registry import Registration, mirror_aliases, register
+from driftbook.registry import Registration, aliases_differ, mirror_aliases, register
 from driftbook.registry.description import described_metrics, described_params
 from driftbook.registry.mlflow_store import opened
 
@@ -247,3 +247,58 @@ def test_what_a_report_nests_is_spread_out_and_what_is_no_figure_left_out() -> N
     assert params.pop("features") == "x" * 499 + "…"
     assert params == {"params.max depth": "6", "rows": "96000"}
     assert described_metrics(report) == {"roc_auc": 0.9, "f1": 0.5, "majority.accuracy": 0.7}
+
+
+def move_aliases(settings: Settings, case: UseCase) -> None:
+    """As a person does who takes MLflow for the truth."""
+    with opened(settings) as client:
+        client.set_registered_model_alias(case.name, "champion", "2")
+        client.delete_registered_model_alias(case.name, "challenger")
+        client.set_registered_model_alias(case.name, "mine", "1")
+
+
+def mlflow_says(settings: Settings, case: UseCase) -> tuple[dict[str, int], list[str]]:
+    with opened(settings) as client:
+        versions = sorted(client.search_model_versions(f"name = '{case.name}'"), key=lambda each: int(each.version))
+        states = [each.tags["driftbook_state"] for each in versions]
+        return dict(client.get_registered_model(case.name).aliases), states
+
+
+@pytest.mark.parametrize("through_mlflow", [False, True])
+def test_aliases_changed_by_hand_are_seen_and_set_right_by_the_next_call(
+    settings: Settings,
+    case: UseCase,
+    folder: Path,
+    report: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    through_mlflow: bool,
+) -> None:
+    for version in (1, 2, 3):
+        put(settings, case, folder, version=version)
+    office = Office(champion=1, challenger=2)
+    mirror_aliases(settings, case, office)
+    assert aliases_differ(settings, case, office) is False
+    move_aliases(settings, case)
+    assert aliases_differ(settings, case, office) is True
+    if through_mlflow:
+        monkeypatch.setattr("driftbook.registry.alias_rows.SHAPE", {"registered_model_aliases": ("of", "another", "MLflow")})
+        assert aliases_differ(settings, case, office) is None
+    assert mirror_aliases(settings, case, office) == {"champion": "1", "challenger": "2"}
+    assert mlflow_says(settings, case) == ({"champion": 1, "challenger": 2}, ["champion", "challenger", "archived"])
+
+
+def test_retired_versions_keep_a_tag_and_score_as_before(
+    settings: Settings, case: UseCase, folder: Path, rows: pl.DataFrame, report: dict[str, Any]
+) -> None:
+    import mlflow.pyfunc
+
+    retired = put(settings, case, folder, version=1)
+    put(settings, case, folder, version=2)
+    mirror_aliases(settings, case, Office(champion=1))
+    mirror_aliases(settings, case, Office(champion=2))
+    assert mlflow_says(settings, case) == ({"champion": 2}, ["archived", "champion"])
+    sample = rows.head(20).select(case.columns.features)
+    with opened(settings):
+        scored = mlflow.pyfunc.load_model(retired.model_uri).predict(sample.to_pandas())
+    expected = Bundle.load(folder).score(sample.with_row_index("row_id"))["prediction_score"]
+    assert scored["prediction_score"].to_list() == expected.to_list()

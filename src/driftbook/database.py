@@ -59,6 +59,15 @@ sa.Table(
     sa.Column("sha256", sa.Text, nullable=False),
 )
 sa.Table(
+    "deployment_order",
+    _TABLES,
+    sa.Column("use_case", sa.Text, primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True),
+    sa.Column("day", sa.Text, nullable=False),
+    sa.Column("entry", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+)
+sa.Table(
     "alert",
     _TABLES,
     sa.Column("key", sa.Text, primary_key=True),
@@ -172,10 +181,13 @@ def open_database(url: str) -> Database:
             if engine.dialect.name == "postgresql":
                 _require_utf8(engine, database.name)
             with engine.connect() as connection:
-                is_new = not sa.inspect(_reading(connection)).has_table("schema_version")
-            if is_new:
+                there = set(sa.inspect(_reading(connection)).get_table_names())
+            if "schema_version" not in there:
                 _create_tables(engine)
         _require_version(database)
+        with _translated(database.name):
+            if there and not there.issuperset(_TABLES.tables):  # of this version, from before a table was added
+                _create_tables(engine)
     except BaseException:
         engine.dispose()
         raise
