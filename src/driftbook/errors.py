@@ -73,7 +73,9 @@ class StateError(DriftbookError):
 
 
 class OvertakenError(StateError):
-    """Another build or person changed the deployment after we looked at it."""
+    """Another build or person changed the deployment after we looked at it; every message holds ``MEANWHILE``."""
+
+    MEANWHILE = "another build or person changed it meanwhile"
 
 
 class BusyError(DriftbookError):

@@ -123,8 +123,7 @@ def overtaken(use_case: str, *, expected: int, found: int | None) -> OvertakenEr
     now = "another" if found is None else f"revision {found}"
     return OvertakenError(
         f"the deployment of {use_case} was at revision {expected} when this was decided and is at {now} now: "
-        "another build or person changed it meanwhile; look at 'driftbook status' and decide anew "
-        "(a build does so by itself: build again)"
+        f"{OvertakenError.MEANWHILE}; look at 'driftbook status' and decide anew"
     )
 
 

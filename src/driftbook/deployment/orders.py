@@ -110,9 +110,7 @@ def latest_order(work: Transaction, use_case: str) -> dict[str, Any] | None:
     return _checked(found[-1], use_case) if found else None
 
 
-_SELECT_ORDERS = (
-    "SELECT revision, entry, sha256 FROM deployment_order WHERE use_case = :use_case ORDER BY revision"
-)
+_SELECT_ORDERS = "SELECT revision, entry, sha256 FROM deployment_order WHERE use_case = :use_case ORDER BY revision"
 _INSERT_ORDER = """
 INSERT INTO deployment_order (use_case, revision, day, entry, sha256)
 VALUES (:use_case, :revision, :day, :entry, :sha256)
@@ -147,7 +145,5 @@ def _record(
             "evidence": {"given": dict(order.evidence)},
         },
         "office": office_with(before, order.version),
-        "changes": [
-            {"action": order.action, "version": order.version, "reason": order.reason, "actor": order.actor}
-        ],
+        "changes": [{"action": order.action, "version": order.version, "reason": order.reason, "actor": order.actor}],
     }

@@ -142,8 +142,8 @@ def _require_fresh(use_case: str, told: Mapping[str, str], earlier: Mapping[str,
     again = sorted(set(told) & set(earlier))
     if again:
         raise OvertakenError(
-            f"builds of an earlier day judged {', '.join(again[:3])} of {use_case} already, and their story stands; "
-            "commit only the batches that journal_before does not hold (build again)"
+            f"builds of an earlier day judged {', '.join(again[:3])} of {use_case} already, and their story stands: "
+            f"{OvertakenError.MEANWHILE}; build again, or commit only what journal_before does not hold"
         )
 
 
@@ -159,8 +159,10 @@ def _replace_entries(work: Transaction, use_case: str, *, as_of: date, told: Map
 
 def _office_after(journal: Mapping[str, str], order: Entry | None) -> dict[str, int | None]:
     """Of the last day, or of an order given since."""
-    last = json.loads(journal[max(journal)]) if journal else {"day": "", "office": {}}
-    office = order["office"] if order is not None and order["day"] >= last["day"] else last["office"]
+    last: dict[str, Any] = json.loads(journal[max(journal)]) if journal else {"day": "", "office": {}}
+    office: dict[str, int | None] = (
+        order["office"] if order is not None and order["day"] >= last["day"] else last["office"]
+    )
     return {name: office.get(name) for name in OFFICES}
 
 

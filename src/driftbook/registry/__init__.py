@@ -4,7 +4,7 @@ The truth lies elsewhere (models in their folders, offices in ``deployment``), s
 simply made again: a version is a run, then a logged model, then a registered version, and what is there already is
 not made twice. Runs left open by a killed build are closed. Importing MLflow costs seconds of processor time, so a
 note of what the mirror holds answers calls that would change nothing, and aliases are compared, and set, in MLflow's
-own SQLite file where there is one (``alias_rows``); ``repair=True`` asks MLflow itself.
+own SQLite file where there is one (``mlflow_aliases``); ``repair=True`` asks MLflow itself.
 
 MLflow numbers versions itself; ours is the tag ``driftbook_version``. Its aliases have neither history nor
 compare-and-swap, and its stages are deprecated: aliases ``champion``, ``challenger``, ``previous`` are set, and the
@@ -21,8 +21,8 @@ from typing import Any, Protocol
 
 from driftbook.config import Settings, UseCase
 from driftbook.errors import StateError
-from driftbook.registry.alias_rows import alias_rows, set_alias_rows
 from driftbook.registry.description import described_metrics, described_params
+from driftbook.registry.mlflow_aliases import alias_rows, set_alias_rows
 from driftbook.storage import canonical_json, load_json, locked, sha256_file, sha256_text, write_json
 
 WAIT_SECONDS = 120.0
@@ -155,6 +155,12 @@ def aliases_differ(settings: Settings, case: UseCase, offices: Offices) -> bool 
     ours = {str(each["registry_version"]): int(number) for number, each in note["versions"].items()}
     told = {alias: ours.get(version) for alias, version in present.items()}
     return told != {name: getattr(offices, name) for name in OFFICES if getattr(offices, name) is not None}
+
+
+def mirror_was_moved(settings: Settings, case: UseCase) -> bool:
+    """Whether somebody else changed the aliases since they were mirrored, as far as our own note and a glance tell."""
+    mirrored, present = _note(settings, case)["mirrored"], alias_rows(settings, case.name)
+    return mirrored is not None and present is not None and present != mirrored["aliases"]
 
 
 @contextmanager

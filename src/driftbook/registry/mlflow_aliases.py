@@ -1,4 +1,4 @@
-"""MLflow's aliases without MLflow: read, and set, in a few milliseconds where its store is a SQLite file of known shape.
+"""MLflow's aliases without MLflow: read, and set, in milliseconds where its store is a SQLite file of known shape.
 
 Importing MLflow costs four seconds of processor time, too much for a rollback in a hurry and for a look at whether the
 mirror still is one. Two small tables of its store hold what matters. Where they are not exactly as expected (another
