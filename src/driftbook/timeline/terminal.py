@@ -17,6 +17,7 @@ WIDTH = 110
 LABEL = 12
 LEAST_REASON = 30
 SHOWN_ALERTS = 5
+SHOWN_DIGEST = 12
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int = WIDTH) -> list[str]:
@@ -86,7 +87,7 @@ def history_of_all(histories: Mapping[str, pl.DataFrame]) -> str:
         for name, changes in histories.items()
         for row in changes.iter_rows(named=True)
     ]
-    header = ["use case", "revision", "when (UTC)", "for day", "change", "by", "reason"]
+    header = ["use case", "revision", "when (UTC)", "for day", "change", "by", "record", "reason"]
     start = 0 if len(histories) != 1 else 1
     shown = [texts[start:] for _, _, texts in sorted(rows, key=lambda row: row[:2])]
     return "\n".join(aligned(header[start:], shown)) if shown else "no use case was ever built: driftbook build"
@@ -95,9 +96,9 @@ def history_of_all(histories: Mapping[str, pl.DataFrame]) -> str:
 def _change(row: Mapping[str, Any]) -> list[str]:
     action = CHANGES.get(row["action"], row["action"])
     what = f"version {row['version']} {action}" if row["version"] is not None else action
-    record = f" [record {row['record_sha256'][:12]}]" if row["record_sha256"] else ""
+    record = (row["record_sha256"] or NOTHING)[:SHOWN_DIGEST]
     when = f"{row['at']:%Y-%m-%d %H:%M:%S}"
-    return [str(row["revision"]), when, row["day"].isoformat(), what, row["actor"], row["reason"] + record]
+    return [str(row["revision"]), when, row["day"].isoformat(), what, row["actor"], record, row["reason"]]
 
 
 def _line(standing: Standing) -> tuple[str, ...]:
