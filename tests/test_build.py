@@ -1,5 +1,6 @@
 """The short-cut remembers a good build, and asks the database only when it changed."""
 
+import subprocess
 from datetime import UTC, datetime
 
 import pytest
@@ -9,9 +10,10 @@ from driftbook.config import load_use_case
 from driftbook.database import open_database
 from driftbook.decisions.alerts import Alert
 from driftbook.deployment import save_alerts
-from driftbook.storage import load_json
+from driftbook.errors import DriftbookError, OvertakenError
+from driftbook.storage import load_json, write_json
 from driftbook.workflow.bind import parse_day
-from driftbook.workflow.build import _memory_path, is_up_to_date, remember, sources_digest
+from driftbook.workflow.build import _memory_path, build, is_up_to_date, remember, sources_digest
 
 DAY = parse_day("2026-06-03")
 OTHER = Alert("telco/drift/1", "telco", "warning", "telco: drift", "…", "1", "1")
@@ -43,3 +45,26 @@ def test_an_edited_notebook_is_noticed(remembered):
     notebook = desk.root / "notebooks" / "08_write_audit.ipynb"
     notebook.write_text(notebook.read_text().replace("Write audit", "Write the audit"))
     assert not is_up_to_date(case, desk, as_of=DAY)
+
+
+@pytest.mark.parametrize(("failures", "runs"), [(1, 2), (9, 3)])
+def test_a_build_overtaken_while_it_ran_judges_anew_a_few_times(tmp_path, monkeypatch, capfd, failures, runs):
+    desk = make_workbench(tmp_path)
+    write_json(desk.report_folder("churn", DAY) / "summary.json", {"status": "green"})
+    told = f"driftbook: the deployment of churn moved: {OvertakenError.MEANWHILE}"
+    codes = [1] * failures + [0]
+    began = []
+
+    def run(command, **_):
+        began.append(command)
+        code = codes[len(began) - 1]
+        return subprocess.CompletedProcess(command, code, stderr=told if code else "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    if failures < runs:
+        assert build("churn", as_of=DAY.isoformat(), settings=desk).summary == {"status": "green"}
+        assert "the days are judged anew" in capfd.readouterr().err
+    else:
+        with pytest.raises(DriftbookError, match=OvertakenError.MEANWHILE):
+            build("churn", as_of=DAY.isoformat(), settings=desk)
+    assert len(began) == runs

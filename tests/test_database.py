@@ -136,3 +136,13 @@ def test_times_are_stored_in_utc() -> None:
     moment = datetime(2026, 6, 30, 20, 5, 1, 999, tzinfo=timezone(timedelta(hours=2)))
     assert utc_text(moment) == "2026-06-30T18:05:01"
     assert utc_text(datetime(2026, 6, 30, tzinfo=UTC)) == "2026-06-30T00:00:00"
+
+
+def test_a_store_from_before_a_table_was_added_is_given_it_and_keeps_the_rest(tmp_path: Path) -> None:
+    with empty_store("sqlite", tmp_path) as url:
+        with open_database(url) as database, database.transaction() as work:
+            work.execute("INSERT INTO notification VALUES ('key', 'log', '')")
+            work.execute("DROP TABLE deployment_order")
+        with open_database(url) as database:
+            assert database.rows("SELECT * FROM deployment_order") == []
+            assert len(database.rows("SELECT * FROM notification")) == 1

@@ -18,15 +18,19 @@ from driftbook.database import Database, open_database
 from driftbook.decisions.alerts import Alert
 from driftbook.deployment import (
     Office,
+    Order,
+    carry_out,
     commit_story,
     forget,
     history,
     journal_before,
     load_alerts,
     load_office,
+    load_orders,
     save_alerts,
 )
-from driftbook.errors import StateError
+from driftbook.errors import OvertakenError, StateError
+from driftbook.storage import canonical_json, sha256_text
 
 NOW = datetime(2026, 7, 1, 6, 30)
 FIRST, SECOND, THIRD = date(2026, 6, 1), date(2026, 6, 2), date(2026, 6, 3)
@@ -158,7 +162,7 @@ def test_a_story_that_vanishes_restores_the_office_before_it(database: Database)
 def test_a_build_that_was_overtaken_is_refused_and_leaves_nothing(database: Database) -> None:
     commit(database, story(), as_of=SECOND, revision=0)
     late = [entry(THIRD, champion=2, changes=[("promote", 2)])]
-    with pytest.raises(StateError, match="was at revision 1 when this build began and is at revision 2 now"):
+    with pytest.raises(StateError, match="was at revision 1 when this was decided and is at revision 2 now"):
         commit(database, late, as_of=THIRD, revision=1)
     assert load_office(database, "churn").champion == 1
     assert len(journal_before(database, "churn", date(2026, 6, 4))) == 2
@@ -186,12 +190,103 @@ def test_an_entry_changed_behind_our_back_is_found(database: Database) -> None:
         journal_before(database, "churn", THIRD)
 
 
+def order(version: int = 1, *, action: Any = "rollback", actor: str = "ann") -> Order:
+    return Order(action, version, reason="Complaints.", actor=actor, evidence={"gate": {"passed": True}})
+
+
+def promoted(database: Database) -> None:
+    """Version 2 was promoted over version 1 on the second day."""
+    further = entry(SECOND, champion=2, changes=[("promote", 2)])
+    further["office"]["previous"] = 1
+    commit(database, [story()[0], further], as_of=SECOND, revision=0)
+
+
+def test_a_change_without_a_record_of_its_own_carries_the_digest_of_its_entry(database: Database) -> None:
+    told = entry(FIRST, champion=1)
+    told["changes"] = [{"action": "appoint", "version": 1, "reason": "the first"}]
+    commit(database, [told], as_of=FIRST, revision=0)
+    assert history(database, "churn")["record_sha256"].to_list() == [sha256_text(canonical_json(told))]
+
+
+def test_an_order_is_in_force_at_once_and_recorded_as_a_build_s_decision_is(database: Database) -> None:
+    promoted(database)
+    record = carry_out(database, "churn", order(), expected_revision=2, now=NOW)
+    assert load_office(database, "churn") == Office(champion=1, challenger=None, previous=2, revision=3)
+    assert history(database, "churn").row(-1) == (
+        3, NOW, SECOND, "rollback", 1, "ann", "Complaints.", record["record_sha256"]
+    )  # fmt: skip
+    assert load_orders(database, "churn") == [record]
+    assert record["during"] == {"champion": 2, "challenger": None, "previous": 1}
+    assert record["decision"] == {
+        "kind": "order",
+        "action": "rollback",
+        "reasons": ["Complaints."],
+        "evidence": {"given": {"gate": {"passed": True}}},
+    }
+    assert {"batch_id"} == set(entry(FIRST, champion=1)) - {"share"} - set(record)
+
+
+def test_an_order_on_an_outdated_revision_is_refused_and_leaves_nothing(database: Database) -> None:
+    promoted(database)
+    carry_out(database, "churn", order(), expected_revision=2, now=NOW)
+    with pytest.raises(OvertakenError, match=r"was at revision 2 when this was decided .* 'driftbook status'"):
+        carry_out(database, "churn", order(2, actor="bob"), expected_revision=2, now=NOW)
+    assert load_office(database, "churn").champion == 1
+    assert [each["changes"][0]["actor"] for each in load_orders(database, "churn")] == ["ann"]
+
+
+def test_before_the_first_build_there_is_no_office_to_change(database: Database) -> None:
+    with pytest.raises(StateError, match="churn was never built"):
+        carry_out(database, "churn", order(), expected_revision=0, now=NOW)
+    assert load_office(database, "churn") == Office()
+    assert history(database, "churn").is_empty()
+
+
+def test_a_story_told_again_or_otherwise_does_not_undo_an_order_given_after_it(database: Database) -> None:
+    promoted(database)
+    carry_out(database, "churn", order(), expected_revision=2, now=NOW)
+    retold = [story()[0], entry(SECOND, champion=3, changes=[("promote", 3)])]
+    assert commit(database, retold, as_of=SECOND, revision=3) == "committed"
+    assert load_office(database, "churn") == Office(champion=1, challenger=None, previous=2, revision=5)
+    assert history(database, "churn")["action"].to_list() == ["appoint", "promote", "rollback", "withdraw", "promote"]
+
+
+def test_a_day_takes_an_order_over_without_a_second_line_in_the_history(database: Database) -> None:
+    promoted(database)
+    carry_out(database, "churn", order(), expected_revision=2, now=NOW)
+    taken = entry(THIRD, champion=1, changes=[("rollback", 1)])
+    taken["changes"][0]["revision"] = 3
+    assert commit(database, [taken], as_of=THIRD, revision=3) == "committed"
+    assert load_office(database, "churn").revision == 3
+    assert history(database, "churn")["action"].to_list() == ["appoint", "promote", "rollback"]
+    assert commit(database, [], as_of=THIRD, revision=3) == "committed", "a day told anew without it"
+    assert load_office(database, "churn").champion == 1, "the order still stands"
+
+
+def test_a_build_that_began_before_an_order_is_refused(database: Database) -> None:
+    promoted(database)
+    carry_out(database, "churn", order(), expected_revision=2, now=NOW)
+    with pytest.raises(OvertakenError, match=OvertakenError.MEANWHILE):
+        commit(database, [entry(THIRD, champion=2)], as_of=THIRD, revision=2)
+    assert load_office(database, "churn").champion == 1
+
+
+def test_an_order_changed_behind_our_back_is_found(database: Database) -> None:
+    promoted(database)
+    carry_out(database, "churn", order(), expected_revision=2, now=NOW)
+    with database.transaction() as work:
+        work.execute("UPDATE deployment_order SET entry = replace(entry, 'ann', 'bob')")
+    with pytest.raises(StateError, match="order at revision 3 of churn was changed after it was given"):
+        load_orders(database, "churn")
+
+
 WRITER = """
 import json, sys
 from datetime import date, datetime
 from driftbook.database import open_database
 from driftbook.deployment import commit_story, load_office
-from driftbook.errors import StateError
+from driftbook.errors import OvertakenError, StateError
+from driftbook.storage import canonical_json, sha256_text
 
 url, name = sys.argv[1:]
 won = []
@@ -220,23 +315,8 @@ print(json.dumps(won))
 @pytest.mark.parametrize("kind", KINDS)
 def test_of_many_processes_one_wins_each_revision_and_no_history_is_lost(kind: str, tmp_path: Path) -> None:
     with empty_store(kind, tmp_path) as url:
-        writers = [
-            subprocess.Popen(
-                [sys.executable, "-c", WRITER, url, str(number)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            )
-            for number in range(1, PROCESSES + 1)
-        ]  # fmt: skip
-        for writer in writers:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == "ready\n"
-        for writer in writers:
-            assert writer.stdin is not None
-            writer.stdin.write("go\n")
-            writer.stdin.flush()
-        answers = [writer.communicate() for writer in writers]
-        assert [error for _, error in answers] == [""] * PROCESSES
-        won = [json.loads(answer) for answer, _ in answers]
+        answers = at_once(WRITER, url)
+        won = [json.loads(answer) for answer in answers]
         with open_database(url) as database:
             changes, office = history(database, "churn"), load_office(database, "churn")
     total = 2 * PROCESSES
@@ -245,6 +325,70 @@ def test_of_many_processes_one_wins_each_revision_and_no_history_is_lost(kind: s
     assert office == Office(champion=changes["version"][-1], revision=total)
     for number, revisions in enumerate(won, start=1):
         assert changes.filter(actor=str(number))["revision"].to_list() == revisions
+
+
+PROMOTER = """
+import json, sys
+from datetime import datetime
+from driftbook.database import open_database
+from driftbook.deployment import Order, carry_out, load_office
+from driftbook.errors import OvertakenError
+
+url, name = sys.argv[1:]
+won, refused = [], 0
+with open_database(url) as database:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    while len(won) < 2:
+        office = load_office(database, "churn")
+        order = Order("promote", int(name) * 100 + len(won), reason="mine is best", actor=name)
+        try:
+            record = carry_out(database, "churn", order, expected_revision=office.revision, now=datetime(2026, 7, 1))
+            won.append(record["revision"])
+        except OvertakenError:
+            refused += 1
+print(json.dumps([won, refused]))
+"""
+
+
+def at_once(script: str, url: str) -> list[str]:
+    """What each of many processes answers that all begin at the same moment."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, url, str(number)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for number in range(1, PROCESSES + 1)
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    answers = [process.communicate() for process in processes]
+    assert [error for _, error in answers] == [""] * PROCESSES
+    return [answer for answer, _ in answers]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_many_persons_who_promote_at_once_one_wins_each_revision(kind: str, tmp_path: Path) -> None:
+    with empty_store(kind, tmp_path) as url:
+        with open_database(url) as database:
+            commit(database, story(), as_of=SECOND, revision=0)
+        answers = [json.loads(answer) for answer in at_once(PROMOTER, url)]
+        with open_database(url) as database:
+            changes, office = history(database, "churn"), load_office(database, "churn")
+            orders = load_orders(database, "churn")
+    last = 2 + 2 * PROCESSES
+    assert sorted(revision for won, _ in answers for revision in won) == list(range(3, last + 1))
+    assert changes["revision"].to_list() == list(range(1, last + 1))
+    assert [each["revision"] for each in orders] == list(range(3, last + 1))
+    assert [each["during"]["champion"] for each in orders] == [1, *(each["office"]["champion"] for each in orders[:-1])]
+    assert (office.revision, office.champion) == (last, changes["version"][-1])
+    for number, (won, _) in enumerate(answers, start=1):
+        assert changes.filter(actor=str(number))["revision"].to_list() == won
 
 
 def alert(last_batch: str = "2026-06-02") -> Alert:

@@ -18,7 +18,14 @@ from driftbook.deployment import Office
 from driftbook.errors import StateError
 from driftbook.model.bundle import Bundle
 from driftbook.model.training import train
-from driftbook.registry import Registration, mirror_aliases, register
+from driftbook.registry import (
+    Registration,
+    aliases_differ,
+    mirror_aliases,
+    mirror_was_moved,
+    mlflow_aliases,
+    register,
+)
 from driftbook.registry.description import described_metrics, described_params
 from driftbook.registry.mlflow_store import opened
 
@@ -247,3 +254,66 @@ def test_what_a_report_nests_is_spread_out_and_what_is_no_figure_left_out() -> N
     assert params.pop("features") == "x" * 499 + "…"
     assert params == {"params.max depth": "6", "rows": "96000"}
     assert described_metrics(report) == {"roc_auc": 0.9, "f1": 0.5, "majority.accuracy": 0.7}
+
+
+def move_aliases(settings: Settings, case: UseCase) -> None:
+    """As a person does who takes MLflow for the truth."""
+    with opened(settings) as client:
+        client.set_registered_model_alias(case.name, "champion", "2")
+        client.delete_registered_model_alias(case.name, "challenger")
+        client.set_registered_model_alias(case.name, "mine", "1")
+
+
+def mlflow_says(settings: Settings, case: UseCase) -> tuple[dict[str, int], list[str]]:
+    with opened(settings) as client:
+        versions = sorted(client.search_model_versions(f"name = '{case.name}'"), key=lambda each: int(each.version))
+        states = [each.tags["driftbook_state"] for each in versions]
+        return dict(client.get_registered_model(case.name).aliases), states
+
+
+def moved_by_hand(settings: Settings, case: UseCase, folder: Path) -> Office:
+    """Three versions, of which a person moved the aliases after they were mirrored; who is in office."""
+    for version in (1, 2, 3):
+        put(settings, case, folder, version=version)
+    office = Office(champion=1, challenger=2)
+    mirror_aliases(settings, case, office)
+    assert aliases_differ(settings, case, office) is mirror_was_moved(settings, case) is False
+    move_aliases(settings, case)
+    return office
+
+
+def test_aliases_changed_by_hand_are_seen_and_set_right_by_the_next_call(
+    settings: Settings, case: UseCase, folder: Path, report: dict[str, Any]
+) -> None:
+    office = moved_by_hand(settings, case, folder)
+    assert aliases_differ(settings, case, office) is mirror_was_moved(settings, case) is True
+    assert mirror_aliases(settings, case, office) == {"champion": "1", "challenger": "2"}
+    assert mlflow_says(settings, case) == ({"champion": 1, "challenger": 2}, ["champion", "challenger", "archived"])
+    assert aliases_differ(settings, case, office) is mirror_was_moved(settings, case) is False
+
+
+def test_a_store_of_unknown_shape_is_set_right_by_mlflow_itself(
+    settings: Settings, case: UseCase, folder: Path, report: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = moved_by_hand(settings, case, folder)
+    monkeypatch.setattr(mlflow_aliases, "SHAPE", {"registered_model_aliases": ("of", "another", "MLflow")})
+    assert aliases_differ(settings, case, office) is None
+    assert mirror_aliases(settings, case, office) == {"champion": "1", "challenger": "2"}
+    assert mlflow_says(settings, case) == ({"champion": 1, "challenger": 2}, ["champion", "challenger", "archived"])
+
+
+def test_retired_versions_keep_a_tag_and_score_as_before(
+    settings: Settings, case: UseCase, folder: Path, rows: pl.DataFrame, report: dict[str, Any]
+) -> None:
+    import mlflow.pyfunc
+
+    retired = put(settings, case, folder, version=1)
+    put(settings, case, folder, version=2)
+    mirror_aliases(settings, case, Office(champion=1))
+    mirror_aliases(settings, case, Office(champion=2))
+    assert mlflow_says(settings, case) == ({"champion": 2}, ["archived", "champion"])
+    sample = rows.head(20).select(case.columns.features)
+    with opened(settings):
+        scored = mlflow.pyfunc.load_model(retired.model_uri).predict(sample.to_pandas())
+    expected = Bundle.load(folder).score(sample.with_row_index("row_id"))["prediction_score"]
+    assert scored["prediction_score"].to_list() == expected.to_list()

@@ -9,16 +9,22 @@ import logging
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from driftbook.errors import DriftbookError
+
+if TYPE_CHECKING:
+    from driftbook.config import Settings
+    from driftbook.timeline.orders import Ordered
 from driftbook.processor import choose_sort
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 UseCaseOption = Annotated[str, typer.Option("--use-case", "-u", help="Folder under data/ with a usecase.yaml.")]
+AnyCaseOption = Annotated[str | None, typer.Option("--use-case", "-u", help="Only this one; default: all.")]
+ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why: it stands in the history and the next report.")]
 ScenarioOption = Annotated[str, typer.Option(help="Another scenario than the declared one: a variant of its own.")]
 
 
@@ -44,6 +50,65 @@ def build(
         from driftbook.timeline.verdict import printed
 
         typer.echo(f"up to date\n\n{printed(outcome.summary)}")
+
+
+@app.command()
+def status(use_case: AnyCaseOption = None) -> None:
+    """Who is in office since when, how good it is, what stands open; without --use-case all, side by side."""
+    from driftbook.config import Settings
+    from driftbook.timeline.standing import find_standings
+    from driftbook.timeline.terminal import status_of_all, status_of_one
+
+    standings = find_standings(use_case, settings=Settings.find())
+    typer.echo(status_of_one(standings[0]) if use_case else status_of_all(standings))
+
+
+@app.command()
+def history(use_case: AnyCaseOption = None) -> None:
+    """Every change of who is in office, newest last: when, by whom, why; without --use-case of all use cases."""
+    from driftbook.config import Settings
+    from driftbook.timeline.standing import find_histories
+    from driftbook.timeline.terminal import history_of_all
+
+    typer.echo(history_of_all(find_histories(use_case, settings=Settings.find())))
+
+
+@app.command()
+def promote(
+    version: Annotated[int, typer.Argument(help="Number of the version to put in office.")],
+    reason: ReasonOption,
+    use_case: UseCaseOption = "churn",
+    force: Annotated[bool, typer.Option("--force", help="Also a version that failed its gate.")] = False,
+) -> None:
+    """Put a version in office by hand; the next build scores with it."""
+    from driftbook.config import Settings
+    from driftbook.timeline.orders import promote as put_in_office
+
+    settings = Settings.find()
+    _report(put_in_office(use_case, version, reason=reason, force=force, settings=settings), settings)
+
+
+@app.command()
+def rollback(
+    reason: ReasonOption,
+    to: Annotated[int | None, typer.Option(help="An earlier champion; default: the one before.")] = None,
+    use_case: UseCaseOption = "churn",
+) -> None:
+    """Put the champion before back in office; the next build scores with it."""
+    from driftbook.config import Settings
+    from driftbook.timeline.orders import rollback as put_back
+
+    settings = Settings.find()
+    _report(put_back(use_case, to=to, reason=reason, settings=settings), settings)
+
+
+def _report(ordered: Ordered, settings: Settings) -> None:
+    from driftbook.timeline.orders import follow
+
+    typer.echo(ordered.sentence)
+    fault = follow(ordered, settings=settings)
+    if fault is not None:
+        typer.echo(fault, err=True)
 
 
 @app.command()

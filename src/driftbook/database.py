@@ -54,21 +54,22 @@ sa.Table(
     _TABLES,
     sa.Column("use_case", sa.Text, primary_key=True),
     sa.Column("batch_id", sa.Text, primary_key=True),
-    sa.Column("as_of", sa.Text, nullable=False),
-    sa.Column("entry", sa.Text, nullable=False),
-    sa.Column("sha256", sa.Text, nullable=False),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("as_of", "entry", "sha256")),
+)
+sa.Table(
+    "deployment_order",
+    _TABLES,
+    sa.Column("use_case", sa.Text, primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("day", "entry", "sha256")),
 )
 sa.Table(
     "alert",
     _TABLES,
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("use_case", sa.Text, nullable=False, index=True),
-    sa.Column("severity", sa.Text, nullable=False),
-    sa.Column("subject", sa.Text, nullable=False),
-    sa.Column("message", sa.Text, nullable=False),
-    sa.Column("first_batch", sa.Text, nullable=False),
-    sa.Column("last_batch", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("severity", "subject", "message")),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("first_batch", "last_batch", "state")),
     sa.Column("note", sa.Text),
     sa.Column("at", sa.Text, nullable=False),
 )
@@ -172,10 +173,13 @@ def open_database(url: str) -> Database:
             if engine.dialect.name == "postgresql":
                 _require_utf8(engine, database.name)
             with engine.connect() as connection:
-                is_new = not sa.inspect(_reading(connection)).has_table("schema_version")
-            if is_new:
+                there = set(sa.inspect(_reading(connection)).get_table_names())
+            if "schema_version" not in there:
                 _create_tables(engine)
         _require_version(database)
+        with _translated(database.name):
+            if there and not there.issuperset(_TABLES.tables):  # of this version, from before a table was added
+                _create_tables(engine)
     except BaseException:
         engine.dispose()
         raise

@@ -10,6 +10,7 @@
     ├── ModelError             a model cannot be trained, loaded or used
     ├── DriftError             two samples cannot be compared
     ├── StateError             the recorded state (deployment, journal, registry) contradicts the request
+    │   └── OvertakenError     somebody else changed it after we looked
     └── BusyError              another run holds the lock
 
 Every message says what was expected, what was found and what to do.
@@ -69,6 +70,12 @@ class DriftError(DriftbookError):
 
 class StateError(DriftbookError):
     """The recorded state contradicts the request."""
+
+
+class OvertakenError(StateError):
+    """Another build or person changed the deployment after we looked at it; every message holds ``MEANWHILE``."""
+
+    MEANWHILE = "another build or person changed it meanwhile"
 
 
 class BusyError(DriftbookError):

@@ -136,6 +136,17 @@ class Bundle:
         return as_predictions(rows["row_id"], self.probabilities(rows), classes=self.classes, task=self.task)
 
 
+def check_bundle(folder: Path) -> None:
+    """Make sure that the bundle in ``folder`` is whole, as it was saved, without loading it.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing, was changed, or is of another format.
+    """
+    _model(folder, _schema(folder))
+
+
 def as_predictions(row_ids: pl.Series, probabilities: Array, *, classes: tuple[str, ...], task: str) -> pl.DataFrame:
     """Decide a class for each row and lay probabilities out as a frame.
 

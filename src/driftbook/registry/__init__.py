@@ -3,7 +3,8 @@
 The truth lies elsewhere (models in their folders, offices in ``deployment``), so that each call here may be killed and
 simply made again: a version is a run, then a logged model, then a registered version, and what is there already is
 not made twice. Runs left open by a killed build are closed. Importing MLflow costs seconds of processor time, so a
-note of what the mirror holds answers calls that would change nothing; ``repair=True`` looks at MLflow itself.
+note of what the mirror holds answers calls that would change nothing, and aliases are compared, and set, in MLflow's
+own SQLite file where there is one (``mlflow_aliases``); ``repair=True`` asks MLflow itself.
 
 MLflow numbers versions itself; ours is the tag ``driftbook_version``. Its aliases have neither history nor
 compare-and-swap, and its stages are deprecated: aliases ``champion``, ``challenger``, ``previous`` are set, and the
@@ -21,6 +22,7 @@ from typing import Any, Protocol
 from driftbook.config import Settings, UseCase
 from driftbook.errors import StateError
 from driftbook.registry.description import described_metrics, described_params
+from driftbook.registry.mlflow_aliases import alias_rows, set_alias_rows
 from driftbook.storage import canonical_json, load_json, locked, sha256_file, sha256_text, write_json
 
 WAIT_SECONDS = 120.0
@@ -111,7 +113,7 @@ def register(
 
 
 def mirror_aliases(settings: Settings, case: UseCase, offices: Offices, *, repair: bool = False) -> dict[str, str]:
-    """Make MLflow's aliases say who is in office; what differs is corrected.
+    """Make MLflow's aliases say who is in office; what differs, by whoever's hand, is corrected.
 
     Returns
     -------
@@ -125,8 +127,16 @@ def mirror_aliases(settings: Settings, case: UseCase, offices: Offices, *, repai
     wanted = {name: getattr(offices, name) for name in OFFICES if getattr(offices, name) is not None}
     note = _note(settings, case)
     told = {"offices": wanted, "versions": {key: each["digest"] for key, each in note["versions"].items()}}
-    if note["mirrored"] is not None and note["mirrored"]["told"] == told and not repair:
-        return dict(note["mirrored"]["aliases"])
+    if not repair:
+        numbers = {name: note["versions"].get(str(number)) for name, number in wanted.items()}
+        aliases = {name: str(each["registry_version"]) for name, each in numbers.items() if each is not None}
+        if set(aliases) == set(wanted):
+            mirrored = {"told": told, "aliases": aliases}
+            if note["mirrored"] == mirrored and alias_rows(settings, case.name) == aliases:
+                return aliases
+            if set_alias_rows(settings, case.name, aliases):
+                _write_note(settings, case, {**note, "mirrored": mirrored})
+                return aliases
     from driftbook.registry.mlflow_store import opened, set_aliases
 
     with _held(settings), opened(settings) as client:
@@ -135,6 +145,22 @@ def mirror_aliases(settings: Settings, case: UseCase, offices: Offices, *, repai
         aliases = set_aliases(client, case.name, wanted, known=known)
         _write_note(settings, case, {**note, "mirrored": {"told": told, "aliases": aliases}})
     return aliases
+
+
+def aliases_differ(settings: Settings, case: UseCase, offices: Offices) -> bool | None:
+    """Whether MLflow's aliases say otherwise than ``offices``; ``None`` where only MLflow itself could tell."""
+    present, note = alias_rows(settings, case.name), _note(settings, case)
+    if present is None:
+        return None
+    ours = {str(each["registry_version"]): int(number) for number, each in note["versions"].items()}
+    told = {alias: ours.get(version) for alias, version in present.items()}
+    return told != {name: getattr(offices, name) for name in OFFICES if getattr(offices, name) is not None}
+
+
+def mirror_was_moved(settings: Settings, case: UseCase) -> bool:
+    """Whether somebody else changed the aliases since they were mirrored, as far as our own note and a glance tell."""
+    mirrored, present = _note(settings, case)["mirrored"], alias_rows(settings, case.name)
+    return mirrored is not None and present is not None and present != mirrored["aliases"]
 
 
 @contextmanager

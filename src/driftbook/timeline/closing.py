@@ -21,6 +21,7 @@ from driftbook.deployment import latest_as_of, save_alerts
 from driftbook.timeline.causes import explain_alerts
 from driftbook.timeline.journal import Entry
 from driftbook.timeline.models import load_versions
+from driftbook.timeline.office import orders_since
 from driftbook.timeline.run import Run
 from driftbook.timeline.verdict import headline, short_answer, verdict_sentences
 
@@ -69,12 +70,13 @@ def close(run: Run, entries: Sequence[Entry], findings: pl.DataFrame) -> Closing
     if not run.sandbox:
         _tell(run, alerts)
     state = status(alerts, latest_batch=latest)
+    orders = orders_since(run, entries[-1]["day"])
     return Closing(
         status=state,
         title=short_answer(run.case.title, state, as_of=run.as_of),
-        verdict=verdict_sentences(entries),
+        verdict=verdict_sentences(entries, orders=orders),
         alerts=[asdict(alert) for alert in alerts],
-        summary=_summary(run, entries, status=state),
+        summary=_summary(run, entries, orders, status=state),
         manifest=_manifest(run, entries),
     )
 
@@ -125,8 +127,9 @@ def _tell(run: Run, alerts: Sequence[Alert]) -> None:
                 send(database, alerts, now=datetime.now(UTC))
 
 
-def _summary(run: Run, entries: Sequence[Entry], *, status: str) -> dict[str, Any]:
+def _summary(run: Run, entries: Sequence[Entry], orders: Sequence[Entry], *, status: str) -> dict[str, Any]:
     last, report = entries[-1], run.report_folder
+    office = (orders or entries)[-1]["office"]
     shown = report.relative_to(run.settings.root) if report.is_relative_to(run.settings.root) else report
     notebooks = sorted((run.settings.root / "notebooks").glob("0*.ipynb"))
     return {
@@ -136,13 +139,13 @@ def _summary(run: Run, entries: Sequence[Entry], *, status: str) -> dict[str, An
         "as_of": run.as_of.isoformat(),
         "status": status,
         "headline": headline(run.case.title, status, as_of=run.as_of),
-        "verdict": verdict_sentences(entries),
+        "verdict": verdict_sentences(entries, orders=orders),
         "report": f"{shown.as_posix()}/{LAST_PAGE} (all reports: reports/index.html)",
-        "champion": last["office"]["champion"],
-        "challenger": last["office"]["challenger"],
+        "champion": office["champion"],
+        "challenger": office["challenger"],
         "decision": last["decision"]["action"],
         "drifted_columns": last["drift"]["drifted_columns"],
-        "changes": [{"day": entry["day"], **change} for entry in entries for change in entry["changes"]],
+        "changes": [{"day": entry["day"], **change} for entry in (*entries, *orders) for change in entry["changes"]],
         "notebooks": [
             {"name": path.stem, "html": f"{path.stem}.html", "ipynb": f"{path.stem}.ipynb"} for path in notebooks
         ],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import polars as pl
@@ -21,6 +20,7 @@ from driftbook.timeline.evidence import Reign
 from driftbook.timeline.journal import Entry, Story
 from driftbook.timeline.models import load_versions
 from driftbook.timeline.run import Run
+from driftbook.timeline.walk import reign_start
 from driftbook.words import CHANGES, plain
 
 REFERENCE_ROWS = 20_000
@@ -132,7 +132,7 @@ def changes_table(entries: Sequence[Entry]) -> pl.DataFrame:
             "day": entry["day"],
             "action": CHANGES[change["action"]],
             "version": change["version"],
-            "reason": change["reason"],
+            "reason": f"{change['actor']}: {change['reason']}" if change.get("actor") else change["reason"],
         }
         for entry in entries
         for change in entry["changes"]
@@ -153,10 +153,9 @@ class Duel:
 
 
 def served_reign(run: Run, story: Story) -> Reign:
-    """The drift of the batches that the champion of the last day has served."""
+    """The drift of the batches that the champion of the last day has served without a break."""
     champion = story.entries[-1]["during"]["champion"]
-    served = [entry["day"] for entry in story.entries if entry["during"]["champion"] == champion]
-    return Reign.of(run, load_versions(run)[champion], since=date.fromisoformat(served[0]))
+    return Reign.of(run, load_versions(run)[champion], since=reign_start(run, list(story.entries), champion))
 
 
 def last_comparison(run: Run, story: Story) -> Duel:

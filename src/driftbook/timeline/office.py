@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from driftbook.database import open_database
-from driftbook.deployment import Outcome, commit_story, journal_before, load_office
+from driftbook.deployment import Outcome, commit_story, journal_before, load_office, load_orders
 from driftbook.errors import ModelError
 from driftbook.timeline.journal import Journal, Story
 from driftbook.timeline.models import Version, champion_version, load_versions
@@ -25,10 +25,23 @@ OUTCOMES = {
 
 
 def open_journal(run: Run) -> Journal:
-    """The days that builds of an earlier day judged, taken as they stand, and the deployment's revision."""
+    """The days that builds of an earlier day judged, taken as they stand, orders given since, and the revision.
+
+    The revision is read first: what changes while the rest is read makes it outdated, and the commit is refused.
+    """
     with open_database(run.settings.database_url) as database:
+        revision = load_office(database, run.case.name).revision
         entries = journal_before(database, run.case.name, run.as_of)
-        return Journal(tuple(entries), load_office(database, run.case.name).revision)
+        orders = load_orders(database, run.case.name)
+    until, last = run.as_of.isoformat(), entries[-1]["day"] if entries else ""
+    return Journal(tuple(entries), revision, tuple(order for order in orders if last <= order["day"] <= until))
+
+
+def orders_since(run: Run, day: str) -> list[dict[str, Any]]:
+    """Orders given after ``day`` was judged and before the next one was: they count from then on."""
+    with open_database(run.settings.database_url) as database:
+        orders = load_orders(database, run.case.name)
+    return [order for order in orders if day <= order["day"] <= run.as_of.isoformat()]
 
 
 def champion_in_office(run: Run) -> Version:
@@ -39,9 +52,9 @@ def champion_in_office(run: Run) -> Version:
     ModelError
         If the first champion does not pass its gate: nothing may be deployed then.
     """
-    given = open_journal(run).entries
-    if given:
-        return load_versions(run)[given[-1]["office"]["champion"]]
+    office = open_journal(run).office
+    if office is not None and office["champion"] is not None:
+        return load_versions(run)[office["champion"]]
     version = champion_version(run)
     if not version.passed:
         reasons = " ".join(version.training["gate"]["reasons"])
@@ -54,8 +67,8 @@ def champion_in_office(run: Run) -> Version:
 
 def versions_in_office(run: Run) -> list[Version]:
     """Champion and, if there is one, challenger at the start of this build, in this order."""
-    given = open_journal(run).entries
-    number = given[-1]["office"]["challenger"] if given else None
+    office = open_journal(run).office
+    number = office["challenger"] if office else None
     return [champion_in_office(run), *([load_versions(run)[number]] if number is not None else [])]
 
 
@@ -81,11 +94,13 @@ def mirror(run: Run) -> dict[str, Any]:
         return {"mirrored": False}
     from driftbook.registry import mirror_aliases, register
 
-    versions = {number: version for number, version in load_versions(run).items() if version.passed}
-    for number, version in versions.items():
-        register(run.settings, run.case, number, version.folder, version.training, lineage=lineage(version))
     with open_database(run.settings.database_url) as database:
         office = load_office(database, run.case.name)
+    in_office = {office.champion, office.challenger, office.previous}  # by force also one that failed its gate
+    found = load_versions(run).items()
+    versions = {number: version for number, version in found if version.passed or number in in_office}
+    for number, version in versions.items():
+        register(run.settings, run.case, number, version.folder, version.training, lineage=lineage(version))
     mirror_aliases(run.settings, run.case, office)
     return {"mirrored": True, "versions": sorted(versions)}
 

@@ -25,6 +25,10 @@ ACTIONS = {
     "rollback": "version {version} put back in office on {day}",
     "fail": "a challenger failed its gate on {day}",
 }
+ORDERS = {
+    "promote": "version {version} promoted by {actor}: {reason}",
+    "rollback": "version {version} put back by {actor}: {reason}",
+}
 PREDICTIONS = frozenset({"prediction", "prediction_score"})
 WHOLE = "all columns"  # what methods on whole batches speak of; no column of the customer either
 SHOWN_COLUMNS, SHOWN_SPELLS, SHOWN_CHANGES = 4, 2, 4
@@ -60,13 +64,30 @@ def describe_drift(entries: Sequence[Entry]) -> str:
 def describe_changes(entries: Sequence[Entry]) -> str:
     """What was done about it: the latest trainings, promotions and retirements; empty if there was none."""
     told = [
-        ACTIONS[change["action"]].format(day=entry["day"], **change)
+        describe_change(change, day=entry["day"])
         for entry in entries
         for change in [*entry["changes"], *_failed(entry)]
         if change["action"] in ACTIONS
     ]
     earlier = len(told) - SHOWN_CHANGES
     return "; ".join([*([f"{earlier} earlier changes"] if earlier > 0 else []), *told[-SHOWN_CHANGES:]])
+
+
+def describe_change(change: Mapping[str, Any], *, day: str) -> str:
+    """One change in words; of a person's order also who gave it, and why.
+
+    Examples
+    --------
+    >>> describe_change({"action": "promote", "version": 2}, day="2026-06-09")
+    'version 2 promoted on 2026-06-09'
+    >>> order = {"action": "rollback", "version": 1, "actor": "ann", "reason": "complaints"}
+    >>> describe_change(order, day="2026-06-12")
+    'version 1 put back by ann: complaints (from 2026-06-12)'
+    """
+    if change.get("actor"):
+        told = ORDERS[change["action"]].format(**{**change, "reason": str(change["reason"]).rstrip(".")})
+        return f"{told} (from {day})"
+    return ACTIONS[change["action"]].format(day=day, **change)
 
 
 def short_answer(title: str, status: str, *, as_of: date) -> str:
@@ -79,10 +100,16 @@ def headline(title: str, status: str, *, as_of: date) -> str:
     return f"{title}, {as_of}: {status.upper()}, {WORDS[status]}."
 
 
-def verdict_sentences(entries: Sequence[Entry]) -> list[str]:
-    """What drifted, whether accuracy fell, what was done and decided and why, who is in office: a sentence each."""
+def verdict_sentences(entries: Sequence[Entry], *, orders: Sequence[Entry] = ()) -> list[str]:
+    """What drifted, whether accuracy fell, what was done and decided and why, who is in office: a sentence each.
+
+    Parameters
+    ----------
+    orders
+        What persons ordered since the last day.
+    """
     last = entries[-1]
-    changes, office, decision = describe_changes(entries), last["office"], last["decision"]
+    changes, decision, office = describe_changes(entries), last["decision"], (orders or entries)[-1]["office"]
     model = f"Model in use: version {office['champion']}"
     if office["challenger"]:
         model += f"; version {office['challenger']} is its challenger"
@@ -91,6 +118,7 @@ def verdict_sentences(entries: Sequence[Entry]) -> list[str]:
         *_lapse(last),
         *([f"Done: {changes}."] if changes else []),
         f"Decided for {last['day']}: {decision['action']}. {decision['reasons'][0]}",
+        *(f"Ordered since: {describe_order(order)}." for order in orders),
         f"{model}.",
     ]
 
@@ -98,6 +126,11 @@ def verdict_sentences(entries: Sequence[Entry]) -> list[str]:
 def printed(summary: Mapping[str, Any]) -> str:
     """A summary as a build ends with it: headline, sentences, and where to read on."""
     return "\n".join([summary["headline"], *summary["verdict"], f"Report: {summary['report']}"])
+
+
+def describe_order(order: Entry) -> str:
+    """An order that no day took over yet, in words."""
+    return describe_change(order["changes"][0], day="the day after " + order["day"])
 
 
 def _days(count: int) -> str:

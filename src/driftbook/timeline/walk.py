@@ -2,7 +2,8 @@
 
 A day's entry holds who was in office, what drifted, the decision of the day (to retrain when there is no
 challenger, to promote when there is one), and who is in office after it. Entries of earlier builds are
-taken as given, the others are made here, from nothing but what was known by the end of their day.
+taken as given, the others are made here, from nothing but what was known by the end of their day. What a person
+ordered after a day was judged is in force from the next day on, whichever build judges it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from driftbook.decisions import Decision
 from driftbook.decisions.promotion import Contender, PromotionEvidence, compare_models, decide_promotion
 from driftbook.decisions.retraining import RetrainingEvidence, decide_retraining
 from driftbook.timeline.evidence import Reign, accuracy_seen, retraining_evidence
-from driftbook.timeline.journal import Entry, Journal, Office, Story
+from driftbook.timeline.journal import Entry, Journal, Office, Story, change_ordered
 from driftbook.timeline.models import Version, champion_version, load_versions, train_challenger
 from driftbook.timeline.run import Run
 from driftbook.timeline.scoring import ensure_predictions
@@ -37,13 +38,19 @@ def walk(run: Run, journal: Journal, *, until_retrain: bool = False) -> Story:
     entries = list(journal.entries)
     appointed = not entries
     judged = {entry["day"] for entry in entries}
+    orders = list(journal.orders)
     office = _office_after(run, entries)
     since = reign_start(run, entries, office.champion)
     walker = _Walker(run, office, since=since, last_training=_last_training(entries))
     for day in stream_days(run):
         if day.isoformat() in judged:
             continue
+        taken = [order for order in orders if order["day"] < day.isoformat()]
+        orders = orders[len(taken) :]
+        for order in taken:
+            walker.install(Office(**order["office"]))
         entry = walker.judge(day, train=not until_retrain)
+        entry["changes"] = [*map(change_ordered, taken), *entry["changes"]]
         if appointed:
             entry["changes"].insert(
                 0, _change("appoint", office.champion, "The first champion, trained on the history.")
@@ -52,7 +59,7 @@ def walk(run: Run, journal: Journal, *, until_retrain: bool = False) -> Story:
         entries.append(entry)
         if until_retrain and entry["decision"]["action"] == "retrain":
             break
-    return Story(tuple(entries), given=len(journal.entries), revision=journal.revision)
+    return Story(tuple(entries), given=len(journal.entries), revision=journal.revision, orders=tuple(orders))
 
 
 def stream_days(run: Run) -> list[date]:
@@ -74,6 +81,7 @@ def reign_start(run: Run, entries: list[Entry], champion: int) -> date:
 
 
 def _office_after(run: Run, entries: list[Entry]) -> Office:
+    """After the last given day; orders given since come into force with the next."""
     if entries:
         return Office(**entries[-1]["office"])
     return Office(champion=champion_version(run).number)
@@ -91,7 +99,7 @@ class _Walker:
         self.run = run
         self.office = office
         self.last_training = last_training
-        self.since = since
+        self.starts = {office.champion: since}
         self.targets = load_targets(run.case, run.settings, as_of=run.as_of)
         self.versions: dict[int, Version] = {}
         self.reigns: dict[int, Reign] = {}
@@ -130,9 +138,16 @@ class _Walker:
     def reign(self, number: int, day: date) -> Reign:
         """The reign of a champion; one that began in this walk begins on ``day``."""
         if number not in self.reigns:
-            since = self.since if not self.reigns else day
+            since = self.starts.get(number, day)
             self.reigns[number] = Reign.of(self.run, self._version(number), since=since)
         return self.reigns[number]
+
+    def install(self, office: Office) -> None:
+        """Put others in office from the next day on; a champion who comes back begins a new reign."""
+        if office.champion != self.office.champion:
+            self.starts.pop(office.champion, None)
+            self.reigns.pop(office.champion, None)
+        self.office = office
 
     def _version(self, number: int) -> Version:
         if number not in self.versions:
@@ -180,7 +195,7 @@ class _Walker:
         assert challenger is not None
         reason = decision.reasons[0]
         if decision.action == "promote":
-            self.office = Office(champion=challenger, previous=champion)
+            self.install(Office(champion=challenger, previous=champion))
             return [_change("promote", challenger, reason)]
         if decision.action == "keep":
             self.office = replace(self.office, challenger=None)

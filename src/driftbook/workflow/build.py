@@ -20,12 +20,14 @@ import click
 from driftbook.config import Settings, UseCase, load_use_case
 from driftbook.config.use_case import DECLARED_SCENARIO
 from driftbook.data.scenarios import scenario as find_scenario
-from driftbook.errors import DriftbookError
+from driftbook.errors import DriftbookError, OvertakenError
 from driftbook.storage import canonical_json, load_json, sha256_file, sha256_text, write_json
 from driftbook.workflow.bind import load_tasks, parse_day
 from driftbook.workflow.failure import SIGN
 from driftbook.workflow.fingerprint import PACKAGE, input_digest, state_digest
 from driftbook.workflow.lock import LOCK_HELD, patient_lock
+
+ATTEMPTS = 3  # to judge, when others change who is in office meanwhile
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def build(
     day = parse_day(as_of) if as_of else _last_day(case, settings)
     summary = settings.report_folder(case.name, day) / "summary.json"
     if not force and is_up_to_date(case, settings, as_of=day):
+        _set_mirror_right(case, settings)
         return Built(ran=False, summary=load_json(summary))
     base, _, variant = case.name.partition("-")
     command = [str(Path(sys.executable).with_name("ploomber")), "build", *(["--force"] if force else [])]
@@ -70,9 +73,13 @@ def build(
     command += ["--env--as_of", day.isoformat()]
     with patient_lock(settings):
         environment = {**os.environ, LOCK_HELD: "1", "DRIFTBOOK_ROOT": str(settings.root)}
-        done = subprocess.run(
-            command, cwd=settings.root, env=environment, check=False, stderr=subprocess.PIPE, text=True
-        )
+        for attempt in range(1, ATTEMPTS + 1):
+            done = subprocess.run(
+                command, cwd=settings.root, env=environment, check=False, stderr=subprocess.PIPE, text=True
+            )
+            if attempt == ATTEMPTS or done.returncode == 0 or OvertakenError.MEANWHILE not in done.stderr:
+                break
+            click.echo(f"{SIGN}who is in office was changed during this build; the days are judged anew", err=True)
     if done.returncode != 0:
         raise DriftbookError(_why(done, f"the build of {case.name} as of {day}"))
     click.echo(done.stderr, err=True, nl=False)
@@ -128,6 +135,19 @@ def sources_digest(case: UseCase, settings: Settings) -> str:
     files += [*sorted((settings.root / "notebooks").glob("*.ipynb")), settings.root / "pipeline.yaml"]
     digests = {str(path): sha256_file(path) for path in files}
     return sha256_text(canonical_json({"files": digests, "inputs": input_digest(case, settings)}))
+
+
+def _set_mirror_right(case: UseCase, settings: Settings) -> None:
+    """MLflow's aliases, if somebody moved them since the last build."""
+    from driftbook.registry import mirror_aliases, mirror_was_moved
+
+    if not mirror_was_moved(settings, case):
+        return
+    from driftbook.database import open_database
+    from driftbook.deployment import load_office
+
+    with open_database(settings.database_url) as database:
+        mirror_aliases(settings, case, load_office(database, case.name))
 
 
 def _why(done: subprocess.CompletedProcess[str], what: str) -> str:

@@ -34,7 +34,7 @@ from driftbook.timeline.verdict import printed
 from driftbook.workflow.bind import load_sources, parse_day
 from driftbook.workflow.build import remember, sources_digest
 from driftbook.workflow.failure import SIGN, describe_failure, describe_refusal
-from driftbook.workflow.fingerprint import write_fingerprints
+from driftbook.workflow.fingerprint import state_digest, write_fingerprints
 from driftbook.workflow.lock import LOCK_HELD, patient_lock
 from driftbook.workflow.notebook import mask, trust, write_normalised
 
@@ -85,7 +85,7 @@ class NotebookExecutor(Serial):  # type: ignore[misc]
     def __init__(self, case: UseCase, settings: Settings, as_of: date, held: ExitStack) -> None:
         super().__init__(build_in_subprocess=False)
         self.case, self.settings, self.as_of, self.held = case, settings, as_of, held
-        self.sources = sources_digest(case, settings)
+        self.sources, self.state = sources_digest(case, settings), state_digest(case, settings, as_of=as_of)
 
     def __call__(self, dag: Any, show_progress: bool) -> Any:
         """Run the outdated tasks, in order."""
@@ -94,7 +94,8 @@ class NotebookExecutor(Serial):  # type: ignore[misc]
             result = self._run(dag)
             if len(dag) == len(load_sources(self.settings)):
                 self._seal(dag)
-                remember(self.case, self.settings, as_of=self.as_of, sources=self.sources)
+                if state_digest(self.case, self.settings, as_of=self.as_of) == self.state:  # else it was not about this
+                    remember(self.case, self.settings, as_of=self.as_of, sources=self.sources)
             self._say_verdict(time.monotonic() - started, alerts=self._alerts_told()[told:])
             return result
 

@@ -117,13 +117,14 @@ def fingerprint_path(case: UseCase, settings: Settings, *, as_of: date, task: st
 
 
 def state_digest(case: UseCase, settings: Settings, *, as_of: date) -> str:
-    """Digest of the days that earlier builds judged: what this build takes as given."""
+    """Digest of the days that earlier builds judged and of persons' orders: what this build takes as given."""
     from driftbook.database import open_database
-    from driftbook.deployment import journal_before
+    from driftbook.deployment import journal_before, load_orders
 
     with open_database(settings.database_url) as database:
         entries = journal_before(database, case.name, as_of)
-    return sha256_text(json.dumps(entries, sort_keys=True, default=str))
+        orders = [order for order in load_orders(database, case.name) if order["day"] <= as_of.isoformat()]
+    return sha256_text(json.dumps([entries, orders], sort_keys=True, default=str))
 
 
 def _at_run_time(tree: ast.AST) -> Iterator[ast.AST]:
