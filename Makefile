@@ -34,7 +34,7 @@ build: setup ## run the pipeline on simulated customer churn (ploomber build)
 	@$(ENVIRONMENT) $(BIN)/ploomber build
 
 test: setup ## run every test, simulations included; line coverage of src at least 90 %
-	@$(ENVIRONMENT) $(SORTING) $(BIN)/python -m pytest --cov=driftbook --cov-report= --cov-fail-under=90
+	@$(ENVIRONMENT) $(SORTING) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov=driftbook --cov-report= --cov-fail-under=90
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
