@@ -18,7 +18,7 @@ class Decision:
     Parameters
     ----------
     action
-        One word: ``retrain`` or ``wait``; ``promote``, ``keep`` or ``continue``.
+        One word: ``retrain`` or ``wait``; ``promote``, ``keep`` or ``continue``; ``rollback``.
     reasons
         Plain sentences with numbers, the decisive one first.
     evidence

@@ -2,9 +2,9 @@
 
 Consecutive batches that alarm are one alert, and it keeps its key while the spell lasts, so that it is sent once. A
 spell that touches the prediction or does not go away is ``critical``; a first odd batch is a ``warning``. Why it
-drifted is told with it, where somebody found out. Quality findings and lapses of performance are spells of their own.
-Alerts are pure functions of the results: the same results give the same alerts, whether the stream was judged daily or
-in one go.
+drifted is told with it, where somebody found out. Quality findings and lapses of performance are spells of their own;
+a champion that was taken back by itself is ``critical``, and told once. Alerts are pure functions of the results: the
+same results give the same alerts, whether the stream was judged daily or in one go.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ def raise_alerts(
     findings: pl.DataFrame | None = None,
     breaches: pl.DataFrame | None = None,
     causes: Mapping[str, Sequence[str]] | None = None,
+    rollbacks: pl.DataFrame | None = None,
+    doubts: pl.DataFrame | None = None,
 ) -> tuple[Alert, ...]:
     """All alerts that the results so far call for, oldest first.
 
@@ -61,6 +63,12 @@ def raise_alerts(
         Performance beyond its limit: ``batch_id``, ``metric``, ``value``, ``limit``.
     causes
         Why batches drifted: sentences, what matters most first, by the first batch of a spell of :func:`alarm_spells`.
+    rollbacks
+        Promoted champions that were taken back by themselves: ``batch_id`` of the day, ``version`` put back,
+        ``reasons``; one alert each.
+    doubts
+        Batches on whose day targets contradicted the model's estimates: ``batch_id``, ``since``, ``known_on``, shares
+        of right decisions ``promised`` and ``found``.
 
     Examples
     --------
@@ -89,6 +97,11 @@ def raise_alerts(
     if breaches is not None:
         order = sorted({*batches, *breaches["batch_id"].to_list()})
         alerts += [_performance_alert(spell, use_case) for spell in _spells(breaches, order)]
+    if doubts is not None:
+        order = sorted({*batches, *doubts["batch_id"].to_list()})
+        alerts += [_doubt_alert(spell, use_case) for spell in _spells(doubts, order)]
+    if rollbacks is not None:
+        alerts += [_rollback_alert(row, use_case) for row in rollbacks.iter_rows(named=True)]
     return tuple(sorted(alerts, key=lambda alert: (alert.first_batch, alert.key)))
 
 
@@ -160,6 +173,9 @@ def _drift_alert(spell: _Spell, use_case: str, causes: Sequence[str]) -> Alert:
     what = f"{upto}{widest['drifted_columns']} of {widest['columns']} features"
     if prediction:
         what = f"{what} and the prediction" if widest["drifted_columns"] else "The prediction, yet no feature,"
+    if any(row.get("outliers_drifted") for row in spell.rows):
+        told = f"{what} and the share of suspicious rows"
+        what = told if prediction or widest["drifted_columns"] else "The share of suspicious rows, yet no feature,"
     strongest = max(spell.rows, key=lambda row: row["top_excess"] or 0.0)
     most = ""
     if strongest["top_column"] is not None:
@@ -216,4 +232,34 @@ def _performance_alert(spell: _Spell, use_case: str) -> Alert:
         severity="critical" if lasting else "warning",
         subject=f"performance since {spell.batches[0]}",
         message=f"{told}; lately {last['metric']} was {last['value']:.3g}, the limit is {last['limit']:.3g}.",
+    )
+
+
+def _doubt_alert(spell: _Spell, use_case: str) -> Alert:
+    """Whoever relies on the estimates must know that they are gone, and that the model's promises are wrong."""
+    last = spell.rows[-1]
+    promised, found = (f"{100 * last[name]:.1f} %" for name in ("promised", "found"))
+    lasting = len(spell.batches) >= PERSISTENT_BATCHES
+    return spell.alert(
+        "estimates",
+        use_case,
+        severity="critical" if lasting else "warning",
+        subject=f"estimates withdrawn since {spell.batches[0]}",
+        message=f"Targets contradict the model's probabilities since batch {last['since']}, seen on "
+        f"{last['known_on']}: {promised} of its decisions were to be right, {found} were. "
+        "Its performance is no longer estimated; a challenger is called for.",
+    )
+
+
+def _rollback_alert(row: Mapping[str, Any], use_case: str) -> Alert:
+    """Somebody must know that another model decides from now on, and look why the promotion did not hold."""
+    batch, version = row["batch_id"], row["version"]
+    return Alert(
+        key=f"{use_case}/rollback/{batch}",
+        use_case=use_case,
+        severity="critical",
+        subject=f"{use_case}: version {version} put back in office after {batch}",
+        message=f"{' '.join(row['reasons'])} Version {version} is in office again from the next batch on.",
+        first_batch=batch,
+        last_batch=batch,
     )

@@ -9,23 +9,25 @@ a prefix (:meth:`PromotionEvidence.until`), and a replay needs no rows.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
-from driftbook.decisions.sequential import PairedSums
-from driftbook.errors import DataError
+from driftbook.decisions.costs import Costs, largest_cost
+from driftbook.decisions.design_effect import EventDays, PairedSums, effective_sums
+from driftbook.decisions.guarded_sums import SEGMENT, Gaps, Segments, SegmentSums, gaps_by_day, segments_by_day
+from driftbook.decisions.late_targets import Lying, event_days, lying_by_day
+from driftbook.decisions.outcomes import LOG_LOSS_LIMIT, Contender, check_unique, row_outcomes
+from driftbook.errors import StateError
 from driftbook.storage import canonical_json
 
-Metric = Literal["accuracy", "brier", "log_loss"]
-# log loss of one row is capped here (a probability of 0.1 %), so that a difference is bounded
-LOG_LOSS_LIMIT = -math.log(0.001)
-# a difference in log loss is scaled to [-1, 1] for the e-process
+__all__ = ["SCALE", "Contender", "LabelledDay", "Metric", "PromotionEvidence", "compare_models"]
+Metric = Literal["accuracy", "brier", "log_loss", "cost"]
+# differences are scaled to [-1, 1] for the e-process; costs by the largest one
 SCALE: dict[str, float] = {"accuracy": 1.0, "brier": 1.0, "log_loss": LOG_LOSS_LIMIT}
 
 
@@ -35,7 +37,10 @@ class LabelledDay:
 
     ``wins``: rows only the challenger got right; ``losses``: rows only the champion did. ``brier`` is half the
     squared distance of the probabilities from the truth (0 to 1; for two classes the usual Brier score),
-    ``log_loss`` is capped at :data:`LOG_LOSS_LIMIT`; ``…_squares`` sum the squared differences of the two models.
+    ``log_loss`` is capped (``decisions.outcomes``); ``cost`` is what the use case declares; ``…_squares`` sum the
+    squared differences of the two models. ``segments`` (column, value) and ``…_gaps`` (bins of the calibration curve)
+    are what the guardrails are judged by, see ``decisions.guarded_sums``; ``lying`` says how all rows known by then lie
+    on days of events, where targets come late (``decisions.late_targets``).
     """
 
     known_on: date
@@ -51,6 +56,27 @@ class LabelledDay:
     champion_log_loss: float = 0.0
     challenger_log_loss: float = 0.0
     log_loss_squares: float = 0.0
+    champion_cost: float = 0.0
+    challenger_cost: float = 0.0
+    cost_squares: float = 0.0
+    champion_gaps: Gaps = field(default_factory=dict)
+    challenger_gaps: Gaps = field(default_factory=dict)
+    segments: Segments = field(default_factory=dict)
+    lying: Lying = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a record holds it; what came later than the first records is left out where there is none of it."""
+        content: dict[str, Any] = json.loads(canonical_json(asdict(self)))
+        return {name: value for name, value in content.items() if value or name not in _LATER}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> LabelledDay:
+        """The day that :meth:`to_json` wrote."""
+        segments = {
+            column: {value: SegmentSums(*sums) for value, sums in values.items()}
+            for column, values in content.get("segments", {}).items()
+        }
+        return cls(**{**content, "known_on": date.fromisoformat(content["known_on"]), "segments": segments})
 
 
 @dataclass(frozen=True)
@@ -71,49 +97,87 @@ class PromotionEvidence:
     challenger: int
     trained_until: datetime
     days: tuple[LabelledDay, ...] = ()
+    # of the use case's costs, None where it declares none
+    largest_cost: float | None = None
+    # of the challenger's files that a service loads; None: not known
+    size_mb: float | None = None
+    # whether the challenger scores a row within the limit of its time; the time itself is no two times the same
+    within_latency: bool | None = None
+    latency_limit_ms: float | None = None
 
     def until(self, as_of: date) -> PromotionEvidence:
         """What was known at the end of ``as_of``."""
-        days = tuple(day for day in self.days if day.known_on <= as_of)
-        return PromotionEvidence(self.champion, self.challenger, self.trained_until, days)
+        return replace(self, days=tuple(day for day in self.days if day.known_on <= as_of))
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether anything is known that a guardrail could be judged by; nothing is in the first records."""
+        told = (self.size_mb, self.within_latency)
+        return any(each is not None for each in told) or any(day.champion_gaps or day.segments for day in self.days)
+
+    def scale(self, metric: Metric) -> float:
+        """The largest difference of a row: what differences are divided by.
+
+        Raises
+        ------
+        StateError
+            If costs are asked for and none were declared when the evidence was taken.
+        """
+        if metric != "cost":
+            return SCALE[metric]
+        if not self.largest_cost:
+            raise StateError(
+                "expected the costs of predictions in the evidence, found none: the use case declared no costs then; "
+                "decide by another metric"
+            )
+        return self.largest_cost
 
     def sums(self, metric: Metric) -> PairedSums:
-        """The paired differences of a metric, better is positive, scaled to [-1, 1]."""
+        """The paired differences of a metric, better is positive, scaled to [-1, 1] by :meth:`scale`."""
         column = {name: np.array([getattr(day, name) for day in self.days], dtype=np.float64) for name in _NUMBERS}
         rows = column["rows"]
         if metric == "accuracy":
             wins, losses = column["wins"], column["losses"]
             return PairedSums(rows, wins - losses, wins + losses, is_sign=True)
-        total = (column[f"champion_{metric}"] - column[f"challenger_{metric}"]) / SCALE[metric]
-        return PairedSums(rows, total, column[f"{metric}_squares"] / SCALE[metric] ** 2, is_sign=False)
+        scale = self.scale(metric)
+        total = (column[f"champion_{metric}"] - column[f"challenger_{metric}"]) / scale
+        return PairedSums(rows, total, column[f"{metric}_squares"] / scale**2, is_sign=False)
+
+    def effective(self, metric: Metric) -> PairedSums:
+        """Cumulative sums after each day, as worth as many independent rows: what the e-process is asked with."""
+        return effective_sums(self.sums(metric), self.event_days(metric))
+
+    def event_days(self, metric: Metric) -> EventDays:
+        """How the rows known by each day lie on the days on which they happened."""
+        lying = [day.lying for day in self.days]
+        return event_days(lying, self.sums(metric), metric=metric, scale=self.scale(metric))
 
     def to_json(self) -> dict[str, Any]:
         """As a record holds it: dates as text, numbers to 12 digits."""
-        content: dict[str, Any] = json.loads(canonical_json(asdict(self)))
-        return content
+        head: dict[str, Any] = json.loads(canonical_json(asdict(replace(self, days=()))))
+        told = {name: value for name, value in head.items() if value is not None}
+        return {**told, "days": [day.to_json() for day in self.days]}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> PromotionEvidence:
         """The evidence that :meth:`to_json` wrote."""
-        days = (LabelledDay(**{**day, "known_on": date.fromisoformat(day["known_on"])}) for day in content["days"])
         trained_until = datetime.fromisoformat(content["trained_until"])
-        return cls(content["champion"], content["challenger"], trained_until, tuple(days))
+        days = tuple(LabelledDay.from_json(day) for day in content["days"])
+        return cls(**{**content, "trained_until": trained_until, "days": days})
 
 
-_NUMBERS = tuple(name for name in LabelledDay.__annotations__ if name not in ("known_on", "batch_id"))
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A model version, its classes in the order of its probabilities, and a predictions frame that holds its rows."""
-
-    version: int
-    classes: Sequence[str]
-    predictions: pl.DataFrame
+_LATER = ("champion_cost", "challenger_cost", "cost_squares", "champion_gaps", "challenger_gaps", "segments", "lying")
+_NUMBERS = tuple(each.name for each in fields(LabelledDay) if each.type in ("int", "float"))
 
 
 def compare_models(
-    champion: Contender, challenger: Contender, targets: pl.DataFrame, *, trained_until: datetime
+    champion: Contender,
+    challenger: Contender,
+    targets: pl.DataFrame,
+    *,
+    trained_until: datetime,
+    segments: pl.DataFrame | None = None,
+    costs: Costs | None = None,
 ) -> PromotionEvidence:
     """Sum up, per day on which targets became known, how the two did on the rows both scored.
 
@@ -125,6 +189,11 @@ def compare_models(
         ``row_id, batch_id, known_time, target``; only what is known may be given. Null targets are not known.
     trained_until
         Rows up to this event time trained the challenger and are left out.
+    segments
+        ``row_id`` and the columns whose values are compared each for itself; a row that is not there counts as
+        missing.
+    costs
+        By actual, then by predicted class; without them the evidence cannot be judged by cost.
 
     Raises
     ------
@@ -132,49 +201,53 @@ def compare_models(
         If a row was scored twice by one version, or has two targets.
     """
     known = targets.filter(pl.col("target").is_not_null()).select("row_id", "batch_id", "known_time", "target")
-    _check_unique(known, "targets")
-    first = _outcomes(champion, known, trained_until=trained_until, prefix="champion")
-    second = _outcomes(challenger, known, trained_until=trained_until, prefix="challenger")
-    both = first.join(second.drop("batch_id", "known_time"), on="row_id", how="inner")
-    days = _sum_days(both)
-    return PromotionEvidence(
-        champion.version,
-        challenger.version,
-        trained_until,
-        tuple(LabelledDay(**row) for row in days.iter_rows(named=True)),
+    check_unique(known, "targets")
+    first, second = (
+        row_outcomes(model, known, trained_until=trained_until, costs=costs or {}) for model in (champion, challenger)
     )
+    shared = ("row_id", "batch_id", "known_on")
+    both = first.rename(lambda name: name if name in shared else f"champion_{name}").join(
+        second.drop("batch_id", "known_on").rename(lambda name: name if name in shared else f"challenger_{name}"),
+        on="row_id",
+        how="inner",
+    )
+    columns: list[str] = []
+    if segments is not None:
+        check_unique(segments, "segments")
+        columns = [name for name in segments.columns if name != "row_id"]
+        named = segments.select("row_id", *(pl.col(name).alias(SEGMENT + name) for name in columns))
+        both = both.join(named, on="row_id", how="left")
+    # sorted by row: the order of a sum must not decide its last digit
+    days = _labelled_days(both.sort("row_id"), columns)
+    return PromotionEvidence(champion.version, challenger.version, trained_until, days, largest_cost(costs or {}))
 
 
-def _outcomes(model: Contender, known: pl.DataFrame, *, trained_until: datetime, prefix: str) -> pl.DataFrame:
-    scored = model.predictions.filter(
-        (pl.col("version") == model.version) & (pl.col("event_time") > trained_until)
-    ).select("row_id", "prediction", "probabilities")
-    _check_unique(scored, f"predictions of version {model.version}")
-    places = {name: place for place, name in enumerate(model.classes)}
-    place = pl.col("target").replace_strict(places, default=len(places), return_dtype=pl.Int64)
-    truth = pl.col("probabilities").list.get(place, null_on_oob=True).fill_null(0.0)
-    squared = (pl.col("probabilities").list.eval(pl.element() ** 2)).list.sum()
-    return scored.join(known, on="row_id", how="inner", maintain_order="left").select(
-        "row_id",
-        "batch_id",
-        "known_time",
-        (pl.col("prediction") == pl.col("target")).fill_null(False).alias(f"{prefix}_correct"),
-        ((squared - 2 * truth + 1) / 2).alias(f"{prefix}_brier"),
-        (-truth.clip(math.exp(-LOG_LOSS_LIMIT), 1.0).log()).alias(f"{prefix}_log_loss"),
+def _labelled_days(both: pl.DataFrame, columns: Sequence[str]) -> tuple[LabelledDay, ...]:
+    segments = segments_by_day(both, columns)
+    gaps = {model: gaps_by_day(both, model) for model in ("champion", "challenger")}
+    lying = lying_by_day(both)
+    return tuple(
+        LabelledDay(
+            **row,
+            champion_gaps=gaps["champion"][row["known_on"]],
+            challenger_gaps=gaps["challenger"][row["known_on"]],
+            segments=segments.get(row["known_on"], {}),
+            lying=lying[row["known_on"]],
+        )
+        for row in _sum_days(both).iter_rows(named=True)
     )
 
 
 def _sum_days(both: pl.DataFrame) -> pl.DataFrame:
     champion, challenger = pl.col("champion_correct"), pl.col("challenger_correct")
-    sums = [f"{model}_{name}" for model in ("champion", "challenger") for name in ("correct", "brier", "log_loss")]
+    metrics = ("correct", "brier", "log_loss", "cost")
+    sums = [f"{model}_{name}" for model in ("champion", "challenger") for name in metrics]
     squares = [
         ((pl.col(f"champion_{name}") - pl.col(f"challenger_{name}")) ** 2).sum().alias(f"{name}_squares")
-        for name in ("brier", "log_loss")
+        for name in metrics[1:]
     ]
-    # sorted by row: the order of a sum must not decide its last digit
     return (
-        both.sort("row_id")
-        .group_by(pl.col("known_time").dt.date().alias("known_on"), maintain_order=True)
+        both.group_by("known_on", maintain_order=True)
         .agg(
             pl.col("batch_id").max(),
             pl.len().alias("rows"),
@@ -185,12 +258,3 @@ def _sum_days(both: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("known_on")
     )
-
-
-def _check_unique(frame: pl.DataFrame, what: str) -> None:
-    doubled = frame.filter(pl.col("row_id").is_duplicated())["row_id"].unique().sort()
-    if len(doubled):
-        raise DataError(
-            f"{what}: expected one row per row_id, found {len(doubled)} doubled ({doubled[0]!r} …); "
-            "score each batch once and give each target once"
-        )

@@ -3,13 +3,15 @@
 Two conditions must hold: the *statistical* one says that the advantage is no chance, however often one looked
 (``decisions.sequential``), the *business* one that it is worth a change: the margin, on so many labelled days in a
 row. The business rule alone would promote an equal challenger sooner or later; the statistical one alone would change
-models for a tenth of a point. The champion is kept when the advantage cannot reach the margin any more, or when the
-time to show it is over.
+models for a tenth of a point. And no guardrail may stand against it (``decisions.guardrails``). The champion is kept
+when the advantage cannot reach the margin any more, when a guardrail failed that cannot heal, or when the time to
+show it is over.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,14 +19,16 @@ import polars as pl
 
 from driftbook.config.policy import PromotionPolicy
 from driftbook.decisions import Decision
-from driftbook.decisions.comparison import SCALE, Contender, LabelledDay, PromotionEvidence, compare_models
-from driftbook.decisions.sequential import (
-    PairedSums,
-    confidence_sequence,
-    design_effects,
-    effective_sums,
-    log_evidence,
+from driftbook.decisions.comparison import Contender, LabelledDay, PromotionEvidence, compare_models
+from driftbook.decisions.design_effect import EventDays, PairedSums, design_effects, effective_sums
+from driftbook.decisions.guardrails import (
+    Guardrail,
+    describe_guardrails,
+    guardrail_table,
+    judge_guardrails,
+    told_guardrails,
 )
+from driftbook.decisions.sequential import confidence_sequence, log_evidence
 
 __all__ = [
     "Contender",
@@ -33,6 +37,7 @@ __all__ = [
     "compare_models",
     "daily_comparison",
     "decide_promotion",
+    "guardrail_table",
 ]
 _ROUNDING = 1e-9
 
@@ -47,10 +52,10 @@ def daily_comparison(evidence: PromotionEvidence, policy: PromotionPolicy) -> pl
     sequence ``low, high`` (each bound ever wrong with the policy's false promotion rate at most), ``design_effect``,
     ``log_evidence`` and the ``log_evidence_needed``.
     """
-    metric, days = policy.metric, evidence.days
+    metric, days, scale = policy.metric, evidence.days, evidence.scale(policy.metric)
     name = "correct" if metric == "accuracy" else metric
     sums = evidence.sums(metric)
-    total = effective_sums(sums)
+    total = evidence.effective(metric)
     low, high = confidence_sequence(total, error_rate=policy.false_promotion_rate)
     rows = sums.rows.clip(1.0)
     return pl.DataFrame(
@@ -60,11 +65,11 @@ def daily_comparison(evidence: PromotionEvidence, policy: PromotionPolicy) -> pl
             "rows": pl.Series([day.rows for day in days], dtype=pl.Int64),
             "champion": np.array([getattr(day, f"champion_{name}") for day in days], dtype=np.float64) / rows,
             "challenger": np.array([getattr(day, f"challenger_{name}") for day in days], dtype=np.float64) / rows,
-            "difference": sums.total / rows * SCALE[metric],
-            "mean_difference": total.total / total.rows * SCALE[metric],
-            "low": low * SCALE[metric],
-            "high": high * SCALE[metric],
-            "design_effect": design_effects(sums),
+            "difference": sums.total / rows * scale,
+            "mean_difference": total.total / total.rows * scale,
+            "low": low * scale,
+            "high": high * scale,
+            "design_effect": design_effects(sums, evidence.event_days(metric)),
             "log_evidence": log_evidence(total),
         }
     ).with_columns(pl.lit(_log_needed(policy)).alias("log_evidence_needed"))
@@ -78,12 +83,18 @@ def decide_promotion(evidence: PromotionEvidence, policy: PromotionPolicy) -> De
     evidence
         The labelled days so far; nothing else enters.
     policy
-        Metric, margin, stable days, how often a false promotion may ever happen, when to give up.
+        Metric, margin, stable days, how often a false promotion may ever happen, guardrails, when to give up.
 
     Returns
     -------
-    ``promote`` when both conditions hold; ``keep`` when the advantage cannot reach the margin any more or the time to
-    show it is over; else ``continue``, with an estimate of the labelled days still needed.
+    ``promote`` when both conditions hold and every guardrail; ``keep`` when the advantage cannot reach the margin any
+    more, the model is too slow or too large, or the time to show it is over; else ``continue``, with an estimate of
+    the labelled days still needed.
+
+    Raises
+    ------
+    StateError
+        If the policy decides by cost and the evidence holds none.
 
     Examples
     --------
@@ -96,21 +107,61 @@ def decide_promotion(evidence: PromotionEvidence, policy: PromotionPolicy) -> De
     'continue'
     """
     known = PromotionEvidence.from_json(evidence.to_json())
-    given = {"given": known.to_json(), "policy": policy.model_dump(mode="json")}
+    rules = policy.model_dump(mode="json", exclude=None if known.is_guarded else {"guardrails"})
+    given = {"given": known.to_json(), "policy": rules}
+    found = judge_guardrails(known, policy)
+    figures, reasons = _told(known, policy, found)
+    failed = [each for each in found if each.state == "failed"]
+    lasting = next((each for each in failed if not each.may_heal), None)
+    if lasting is not None:
+        reason = f"The champion is kept: {lasting.sentence(policy.metric)}, and that does not heal."
+        return Decision("keep", (reason, *reasons), {**given, **figures})
     if not known.days:
         return Decision("continue", ("No targets are known yet for rows that both models scored.",), given)
-    figures = _figures(known, policy)
-    conditions = _conditions(figures, known, policy)
-    if figures["statistical_condition"] and figures["business_condition"]:
-        return Decision("promote", conditions, {**given, **figures})
-    if figures["high"] < policy.margin:
-        reason = f"Even the upper bound {_amount(figures['high'], policy)} is below the margin: the champion is kept."
-        return Decision("keep", (reason, *conditions), {**given, **figures})
-    if len(known.days) >= policy.give_up_days:
-        reason = f"After {len(known.days)} labelled days ({policy.give_up_days} allowed) the champion is kept."
-        return Decision("keep", (reason, *conditions), {**given, **figures})
+    convinced = bool(figures["statistical_condition"] and figures["business_condition"])
+    if convinced and not failed:
+        return Decision("promote", reasons, {**given, **figures})
+    hopeless = _hopeless(figures, known, policy, blocked=convinced)
+    if hopeless:
+        return Decision("keep", (hopeless, *reasons), {**given, **figures})
+    if convinced:
+        return Decision("continue", (_blocked(failed, policy), *reasons), {**given, **figures})
     needed = _days_needed(known, policy, run=figures["days_above_margin"])
-    return Decision("continue", (_outlook(needed, policy), *conditions), {**given, **figures, "days_needed": needed})
+    outlook = _outlook(needed, policy, failed=len(failed))
+    return Decision("continue", (outlook, *reasons), {**given, **figures, "days_needed": needed})
+
+
+def _told(
+    evidence: PromotionEvidence, policy: PromotionPolicy, found: Sequence[Guardrail]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Figures and sentences of both conditions and of the guardrails, as far as anything is known of them."""
+    figures = _figures(evidence, policy) if evidence.days else {}
+    reasons = _conditions(figures, evidence, policy) if evidence.days else ()
+    if not evidence.is_guarded:
+        return figures, reasons
+    told = describe_guardrails(found, policy.metric)
+    return {**figures, "guardrails": told_guardrails(found)}, (*reasons, told)
+
+
+def _hopeless(figures: dict[str, Any], evidence: PromotionEvidence, policy: PromotionPolicy, *, blocked: bool) -> str:
+    """Why the champion is kept although the comparison could go on; empty: it goes on."""
+    days, bound = len(evidence.days), _amount(figures["high"], policy)
+    if figures["high"] < 0:
+        return f"Even the upper bound {bound} is below zero: the challenger is worse, and the champion is kept."
+    if figures["high"] < policy.margin:
+        return f"Even the upper bound {bound} is below the margin: the champion is kept."
+    if days >= policy.give_up_days:
+        why = ", because a guardrail did not heal" if blocked else ""
+        return f"After {days} labelled days ({policy.give_up_days} allowed) the champion is kept{why}."
+    return ""
+
+
+def _blocked(failed: Sequence[Guardrail], policy: PromotionPolicy) -> str:
+    against = "; ".join(each.sentence(policy.metric) for each in failed)
+    return (
+        f"Both conditions hold, but a guardrail does not: {against}. It may heal; if it does not, the champion is kept "
+        f"after {policy.give_up_days} labelled days."
+    )
 
 
 def _figures(evidence: PromotionEvidence, policy: PromotionPolicy) -> dict[str, Any]:
@@ -136,22 +187,38 @@ def _log_needed(policy: PromotionPolicy) -> float:
 def _days_above_margin(evidence: PromotionEvidence, policy: PromotionPolicy) -> int:
     """Length of the run of labelled days, up to the last, that each reach the margin."""
     sums = evidence.sums(policy.metric)
-    reached = sums.total / sums.rows * SCALE[policy.metric] >= policy.margin - _ROUNDING
+    reached = sums.total / sums.rows * evidence.scale(policy.metric) >= policy.margin - _ROUNDING
     return next((run for run, day in enumerate(reached[::-1]) if not day), len(reached))
 
 
 def _days_needed(evidence: PromotionEvidence, policy: PromotionPolicy, *, run: int) -> int | None:
     """Labelled days until both conditions hold if it goes on as on average so far; None: not before giving up."""
-    total, days = effective_sums(evidence.sums(policy.metric)), len(evidence.days)
-    growth = np.arange(days, policy.give_up_days + 1) / days
-    rows, sums, squares = (each[-1] * growth for each in (total.rows, total.total, total.squares))
-    ahead = PairedSums(rows, sums, squares, total.is_sign)
-    enough = log_evidence(ahead) >= _log_needed(policy)
-    steady = total.total[-1] / total.rows[-1] * SCALE[policy.metric] >= policy.margin - _ROUNDING
-    if not steady or not enough.any():
+    days = len(evidence.days)
+    ahead = _going_on(evidence, policy, days=max(policy.give_up_days - days, 0))
+    enough = log_evidence(ahead)[days - 1 :] >= _log_needed(policy)
+    mean = ahead.total[days - 1] / ahead.rows[days - 1] * evidence.scale(policy.metric)
+    if mean < policy.margin - _ROUNDING or not enough.any():
         return None
     needed = max(int(enough.argmax()), policy.stable_days - run)
     return needed if days + needed <= policy.give_up_days else None
+
+
+def _going_on(evidence: PromotionEvidence, policy: PromotionPolicy, *, days: int) -> PairedSums:
+    """Effective sums of the days so far and of as many more, each as the average day so far."""
+    sums, known, more = evidence.sums(policy.metric), evidence.event_days(policy.metric), np.arange(1.0, days + 1.0)
+    rows, total, squares = sums.rows.mean(), sums.total.mean(), sums.squares.mean()
+    longer = PairedSums(
+        np.append(sums.rows, np.full(days, rows)),
+        np.append(sums.total, np.full(days, total)),
+        np.append(sums.squares, np.full(days, squares)),
+        sums.is_sign,
+    )
+    lying = EventDays(
+        np.append(known.number, known.number[-1] + more),
+        np.append(known.squared_rows, known.squared_rows[-1] + more * rows**2),
+        np.append(known.squared_totals, known.squared_totals[-1] + more * total**2 / max(rows, 1.0)),
+    )
+    return effective_sums(longer, lying)
 
 
 def _conditions(figures: dict[str, Any], evidence: PromotionEvidence, policy: PromotionPolicy) -> tuple[str, ...]:
@@ -173,10 +240,11 @@ def _odds(logarithm: float) -> str:
     return "over a million" if odds > 1e6 else f"{odds:,.0f}" if odds >= 10 else f"{odds:.2g}"
 
 
-def _outlook(needed: int | None, policy: PromotionPolicy) -> str:
+def _outlook(needed: int | None, policy: PromotionPolicy, *, failed: int) -> str:
     if needed is None:
         return f"At this rate nothing is decided before the champion is kept after {policy.give_up_days} labelled days."
-    return f"About {needed} more labelled day{'' if needed == 1 else 's'} needed if it goes on like this."
+    heal = f", and {'a guardrail has' if failed == 1 else f'{failed} guardrails have'} to heal" if failed else ""
+    return f"About {needed} more labelled day{'' if needed == 1 else 's'} needed if it goes on like this{heal}."
 
 
 def _amount(value: float, policy: PromotionPolicy) -> str:

@@ -1,120 +1,40 @@
 """Whether to train a challenger: ``retrain`` or ``wait``, from one page of evidence.
 
-Three things call for it: drift that lasts and matters to the model, realised accuracy that fell below its limit, and
-age. Three things hold it back even then, because a challenger trained too early learns the old world: one is already
-in place, the last one is too recent, or too few targets of the new time are known. A single odd batch retrains nothing,
-and drift in columns the model does not use is reported but does not retrain.
+What calls for it: drift that lasts and matters to the model, drift of its predictions, evidence of drift that added up
+over many batches, realised or estimated accuracy below its limit, targets that contradict what the model promises, a
+business rule, age, and a person. What holds it back even then, because a challenger trained too early learns the old
+world: one is already in place, the last one is too recent, or too few targets of the new time are known. A person's
+request waits for no cool-down, but for targets it does. A single odd batch retrains nothing, and drift in columns that
+mean little to the model warns and does not retrain.
 
-The accuracy counts as fallen only when its whole interval lies below the limit: a small batch may be low by chance.
+A figure counts as beyond its limit only when its whole interval is: a small batch may be low by chance.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
-from datetime import date
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from driftbook.config.policy import RetrainingPolicy
+from driftbook.config.policy import BusinessRule, RetrainingPolicy
 from driftbook.decisions import Decision
-from driftbook.storage import canonical_json
+from driftbook.decisions.retraining_evidence import Accuracy, Figure, RetrainingEvidence
+from driftbook.words import plain
+
+__all__ = ["LATER_RULES", "LEAST_IMPORTANCE", "Accuracy", "Figure", "RetrainingEvidence", "decide_retraining"]
 
 # columns that carry less than this share of the model's importance cannot matter to it
 LEAST_IMPORTANCE = 0.01
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """A share of right predictions with its interval."""
-
-    value: float
-    low: float
-    high: float
-    rows: int
-
-    def __str__(self) -> str:
-        value, low, high = (_percent(each) for each in (self.value, self.low, self.high))
-        return f"{value} ({low} to {high}, {self.rows:,} rows)"
-
-
-@dataclass(frozen=True)
-class RetrainingEvidence:
-    """What was known at the end of ``as_of``.
-
-    Parameters
-    ----------
-    as_of
-        The day of the decision.
-    champion, trained_until
-        Version in place, and the last day of its training data.
-    alarmed_batches, first_alarmed_batch
-        Length of the run of alarmed batches that ends with the last batch of ``as_of`` (0: it did not alarm), and
-        where the run began.
-    drifted_importance
-        The features that drifted in that run, each with its share of the champion's importance (0 to 1; None: unknown).
-    prediction_drifted
-        Whether the predictions themselves drifted in that run.
-    realised, tested
-        Accuracy on the latest known targets (None: no targets yet), and that of the champion on its test rows.
-    new_labelled_rows, new_labelled_batches
-        With known targets, since the drift set in; without an alarm, since ``trained_until``.
-    days_since_challenger
-        Since a challenger was last trained (None: never).
-    challenger
-        Version of a challenger that is already in place.
-
-    Examples
-    --------
-    >>> evidence = RetrainingEvidence(as_of=date(2026, 6, 8), champion=1, trained_until=date(2026, 5, 16))
-    >>> RetrainingEvidence.from_json(evidence.to_json()) == evidence
-    True
-    """
-
-    as_of: date
-    champion: int
-    trained_until: date
-    alarmed_batches: int = 0
-    first_alarmed_batch: str | None = None
-    drifted_importance: dict[str, float | None] = field(default_factory=dict)
-    prediction_drifted: bool = False
-    realised: Accuracy | None = None
-    tested: Accuracy | None = None
-    new_labelled_rows: int = 0
-    new_labelled_batches: int = 0
-    days_since_challenger: int | None = None
-    challenger: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """As a record holds it: dates as text, numbers to 12 digits."""
-        content: dict[str, Any] = json.loads(canonical_json(asdict(self)))
-        return content
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> RetrainingEvidence:
-        """The evidence that :meth:`to_json` wrote."""
-        return cls(
-            **{
-                **content,
-                "as_of": date.fromisoformat(content["as_of"]),
-                "trained_until": date.fromisoformat(content["trained_until"]),
-                "realised": Accuracy(**content["realised"]) if content["realised"] else None,
-                "tested": Accuracy(**content["tested"]) if content["tested"] else None,
-            }
-        )
-
-    @property
-    def importance_drifted(self) -> float | None:
-        """Share of the champion's importance in drifted columns; None where it is not known."""
-        shares = [share for share in self.drifted_importance.values() if share is not None]
-        return sum(shares) if len(shares) == len(self.drifted_importance) else None
+# of the policy, not on the first records, which are decided as they were then
+LATER_RULES = frozenset({"drifted_importance", "rules", "windows_days"})
+SHARES = frozenset({"accuracy", "precision", "recall", "f1"})
 
 
 @dataclass(frozen=True)
 class _Finding:
-    """One condition: whether it holds, and the sentence that says so."""
+    """One condition: whether it holds, and the sentence that says so (empty: nothing worth saying)."""
 
     holds: bool
-    sentence: str
+    sentence: str = ""
 
 
 def decide_retraining(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> Decision:
@@ -129,11 +49,12 @@ def decide_retraining(evidence: RetrainingEvidence, policy: RetrainingPolicy) ->
 
     Returns
     -------
-    ``retrain`` when drift, accuracy or age calls for it and nothing holds it back, else ``wait``; the reasons name
-    first what decided.
+    ``retrain`` when something calls for it and nothing holds it back, else ``wait``; the reasons name first what
+    decided. The evidence holds what called (``calls``) and what allowed (``allowed``), by name.
 
     Examples
     --------
+    >>> from datetime import date
     >>> calm = RetrainingEvidence(as_of=date(2026, 6, 8), champion=1, trained_until=date(2026, 5, 16))
     >>> decision = decide_retraining(calm, RetrainingPolicy())
     >>> print(decision.summary())
@@ -144,37 +65,101 @@ def decide_retraining(evidence: RetrainingEvidence, policy: RetrainingPolicy) ->
     * The champion (version 1) was trained on data that are 23 days old, 365 are allowed.
     """
     known = RetrainingEvidence.from_json(evidence.to_json())
-    calls = [_drift(known, policy), _accuracy(known, policy), _age(known, policy)]
-    checks = [_vacancy(known), _cooldown(known, policy), _targets(known, policy)]
-    wanted = [call.sentence for call in calls if call.holds]
-    obstacles = [check.sentence for check in checks if not check.holds]
+    calls = dict(_calls(known, policy))
+    checks = {"vacancy": _vacancy(known), "cooldown": _cooldown(known, policy), "targets": _targets(known, policy)}
+    wanted = _sentences(call for call in calls.values() if call.holds)
+    obstacles = _sentences(check for check in checks.values() if not check.holds)
     retrain = bool(wanted) and not obstacles
     if retrain:
-        reasons = [*wanted, *(check.sentence for check in checks)]
+        reasons = [*wanted, *_sentences(checks.values())]
     elif wanted:
         reasons = [*obstacles, *wanted]
     else:
-        reasons = [call.sentence for call in calls]
+        reasons = _sentences(calls.values())
+    rules = policy.model_dump(mode="json", exclude=set(LATER_RULES) if known.is_of_the_first_kind else None)
     return Decision(
         action="retrain" if retrain else "wait",
         reasons=tuple(reasons),
         evidence={
             "given": known.to_json(),
-            "policy": policy.model_dump(mode="json"),
-            "calls": dict(zip(("drift", "accuracy", "age"), (call.holds for call in calls), strict=True)),
-            "allowed": dict(zip(("vacancy", "cooldown", "targets"), (check.holds for check in checks), strict=True)),
+            "policy": rules,
+            "calls": {name: call.holds for name, call in calls.items()},
+            "allowed": {name: check.holds for name, check in checks.items()},
         },
     )
 
 
+def _calls(known: RetrainingEvidence, policy: RetrainingPolicy) -> Iterator[tuple[str, _Finding]]:
+    """What may call for a challenger, by name; what such evidence does not speak of is left out."""
+    if known.request is not None:
+        yield "request", _request(known)
+    if known.is_of_the_first_kind:
+        yield "drift", _drift_of_the_first_kind(known, policy)
+    else:
+        yield "drift", _drift(known, policy)
+        yield "prediction", _prediction(known, policy)
+    if known.accumulated is not None:
+        yield "accumulated", _accumulated(known)
+    yield "accuracy", _accuracy(known, policy)
+    if known.withdrawn is not None:
+        yield "withdrawn", _withdrawn(known)
+    elif known.estimated is not None and known.tested is not None:
+        yield "estimate", _estimate(known, policy)
+    if policy.rules and not known.is_of_the_first_kind:
+        yield "rules", _rules(known, policy.rules)
+    yield "age", _age(known, policy)
+
+
+def _request(evidence: RetrainingEvidence) -> _Finding:
+    assert evidence.request is not None
+    asked = evidence.request
+    return _Finding(True, f"{asked.actor} asked for a challenger after {asked.day}: {asked.reason.rstrip('.')}.")
+
+
 def _drift(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> _Finding:
-    count, needed = evidence.alarmed_batches, policy.alarmed_batches
-    if count == 0:
-        return _Finding(False, "The latest batch did not alarm.")
-    run = f"{_counted(count, 'batch', 'batches')} in a row alarmed, since {evidence.first_alarmed_batch}"
-    if count < needed:
-        return _Finding(False, f"{run}; {needed} are needed.")
+    run, columns = _run(evidence), len(evidence.drifted_importance)
+    if evidence.alarmed_batches < policy.alarmed_batches:
+        return _too_short(evidence, policy)
+    if not columns:
+        what = "no feature drifted, the predictions did" if evidence.prediction_drifted else "the rows drifted"
+        return _Finding(True, f"{run}: {what}.")
+    counted = _counted(columns, "drifted column", "drifted columns")
     importance = evidence.importance_drifted
+    if importance is None:
+        return _Finding(True, f"{run}, {counted}.")
+    least = policy.drifted_importance
+    told = f"{run}, {counted} with {_percent(importance, decimals=0)} of the model's importance"
+    if importance >= least:
+        return _Finding(True, f"{told}.")
+    return _Finding(False, f"{told}: that is a warning; {_percent(least, decimals=0)} call for a challenger.")
+
+
+def _prediction(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> _Finding:
+    count = evidence.prediction_batches or 0
+    if not count:
+        return _Finding(False)
+    holds = count >= policy.alarmed_batches
+    times = f", at up to {evidence.prediction_excess:.3g} times the limit" if evidence.prediction_excess else ""
+    run = f"The predictions drifted in {_counted(count, 'batch', 'batches')} in a row"
+    needed = "." if holds else f"; {policy.alarmed_batches} are needed."
+    return _Finding(holds, f"{run}, since {evidence.first_prediction_batch}{times}{needed}")
+
+
+def _accumulated(evidence: RetrainingEvidence) -> _Finding:
+    found = evidence.accumulated
+    assert found is not None
+    return _Finding(
+        True,
+        f"Evidence of drift that adds up over batches passed its limit in {found.batch_id} "
+        f"({found.evidence:,.0f}, {found.limit:,.0f} are allowed): that is enough by itself.",
+    )
+
+
+def _drift_of_the_first_kind(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> _Finding:
+    """As the first records were decided: the predictions counted only beside an alarm."""
+    if evidence.alarmed_batches < policy.alarmed_batches:
+        return _too_short(evidence, policy)
+    run, importance = _run(evidence), evidence.importance_drifted
     if not evidence.drifted_importance:
         return _Finding(True, f"{run}: {'the predictions' if evidence.prediction_drifted else 'the rows'} drifted.")
     columns = _counted(len(evidence.drifted_importance), "drifted column", "drifted columns")
@@ -187,17 +172,72 @@ def _drift(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> _Finding:
     return _Finding(matters, f"{run}{known}{verdict}{also}")
 
 
+def _run(evidence: RetrainingEvidence) -> str:
+    counted = _counted(evidence.alarmed_batches, "batch", "batches")
+    return f"{counted} in a row alarmed, since {evidence.first_alarmed_batch}"
+
+
+def _too_short(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> _Finding:
+    if evidence.alarmed_batches == 0:
+        return _Finding(False, "The latest batch did not alarm.")
+    return _Finding(False, f"{_run(evidence)}; {policy.alarmed_batches} are needed.")
+
+
 def _accuracy(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> _Finding:
     if evidence.realised is None or evidence.tested is None:
         return _Finding(False, "Realised accuracy is not known yet.")
-    limit = evidence.tested.value - policy.accuracy_drop
-    fallen = evidence.realised.high < limit
+    return _against_tested("Realised accuracy", evidence.realised, evidence.tested, policy)
+
+
+def _estimate(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> _Finding:
+    assert evidence.estimated is not None
+    assert evidence.tested is not None
+    name = f"Without targets since {evidence.estimated.first_batch}, estimated accuracy"
+    return _against_tested(name, evidence.estimated, evidence.tested, policy)
+
+
+def _against_tested(name: str, found: Accuracy, tested: Accuracy, policy: RetrainingPolicy) -> _Finding:
+    limit = tested.value - policy.accuracy_drop
+    fallen = found.high < limit
     verdict = "lies wholly below" if fallen else "does not lie wholly below"
     return _Finding(
         fallen,
-        f"Realised accuracy {evidence.realised} {verdict} the limit of {_percent(limit)}: "
-        f"tested {_percent(evidence.tested.value)} less {policy.accuracy_drop * 100:.3g} points.",
+        f"{name} {found} {verdict} the limit of {_percent(limit)}: "
+        f"tested {_percent(tested.value)} less {policy.accuracy_drop * 100:.3g} points.",
     )
+
+
+def _withdrawn(evidence: RetrainingEvidence) -> _Finding:
+    found = evidence.withdrawn
+    assert found is not None
+    return _Finding(
+        True,
+        f"Targets known on {found.known_on} contradict the model's probabilities since {found.since}: "
+        f"{_percent(found.promised)} of {found.rows:,} decisions were to be right, {_percent(found.found)} were (each "
+        "class and the surest decisions are watched too). Its scores no longer mean what they meant in training: "
+        "estimates are withdrawn.",
+    )
+
+
+def _rules(evidence: RetrainingEvidence, rules: Sequence[BusinessRule]) -> _Finding:
+    findings = [_rule(evidence.figures.get(rule.metric), rule) for rule in rules]
+    broken = [each for each in findings if each.holds]
+    return _Finding(bool(broken), " ".join(each.sentence for each in broken or findings))
+
+
+def _rule(figure: Figure | None, rule: BusinessRule) -> _Finding:
+    name = plain(rule.metric)[0].upper() + plain(rule.metric)[1:]
+    if figure is None:
+        return _Finding(False, f"{name}, which a business rule limits, cannot be measured yet.")
+    value, low, high = (_shown(rule.metric, each) for each in (figure.value, figure.low, figure.high))
+    told = f"{name} {value} ({low} to {high}, {figure.rows:,} rows)"
+    if rule.minimum is not None and figure.high < rule.minimum:
+        limit = _shown(rule.metric, rule.minimum)
+        return _Finding(True, f"{told} lies wholly below {limit}, the least that a business rule allows.")
+    if rule.maximum is not None and figure.low > rule.maximum:
+        limit = _shown(rule.metric, rule.maximum)
+        return _Finding(True, f"{told} lies wholly above {limit}, the most that a business rule allows.")
+    return _Finding(False, f"{told} breaks no business rule beyond doubt.")
 
 
 def _age(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> _Finding:
@@ -219,22 +259,29 @@ def _cooldown(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> _Findin
     days = evidence.days_since_challenger
     if days is None:
         return _Finding(True, "No challenger was trained before.")
-    return _Finding(
-        days >= policy.cooldown_days,
-        f"The last challenger was trained {_counted(days, 'day', 'days')} ago, "
-        f"{policy.cooldown_days} must lie between two.",
-    )
+    told = f"The last challenger was trained {_counted(days, 'day', 'days')} ago"
+    if evidence.request is not None and days < policy.cooldown_days:
+        return _Finding(True, f"{told}; a person's request does not wait for {policy.cooldown_days}.")
+    return _Finding(days >= policy.cooldown_days, f"{told}, {policy.cooldown_days} must lie between two.")
 
 
 def _targets(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> _Finding:
     rows, batches = evidence.new_labelled_rows, evidence.new_labelled_batches
     enough = rows >= policy.min_new_labelled_rows and batches >= policy.min_new_labelled_batches
-    since = evidence.first_alarmed_batch or evidence.trained_until.isoformat()
+    since = evidence.changed_since or evidence.trained_until.isoformat()
     return _Finding(
         enough,
         f"Targets are known for {_counted(batches, 'batch', 'batches')} ({_counted(rows, 'row', 'rows')}) "
         f"since {since}; {policy.min_new_labelled_batches} ({policy.min_new_labelled_rows:,} rows) are needed.",
     )
+
+
+def _sentences(findings: Iterable[_Finding]) -> list[str]:
+    return [each.sentence for each in findings if each.sentence]
+
+
+def _shown(metric: str, value: float) -> str:
+    return _percent(value) if metric in SHARES else f"{value:.3f}"
 
 
 def _percent(share: float, *, decimals: int = 1) -> str:

@@ -4,102 +4,47 @@ An ordinary test that is repeated daily errs in the end; here the chance of *eve
 Waudby-Smith & Ramdas 2024). The statistic is the wealth of a gambler who bets on "the difference is above ``mean``",
 averaged over a fixed grid of stakes. It needs three sums a day, so that a record stays small and can be replayed.
 
-Rows of one day are not independent: a campaign or an outage moves them together, and a test that counts rows
-would then promote by chance. Therefore each day counts for ``rows / design effect`` rows (Kish 1965): the design
-effect ``1 + (rows - 1) * correlation`` takes the correlation from the spread between the days seen so far, never less
-than :data:`INTRADAY_CORRELATION`. With independent rows this only costs speed. It is an estimate, so the bound is
-approximate for the first days where days differ much (``tests/simulations/test_promotion.py``).
+Sums are taken as worth fewer rows than there are, because rows of one day move together
+(``decisions.design_effect``).
+
+A model that is good first and turns bad later would have to lose all the wealth that its good days took from a single
+gambler. Therefore a *watch* has one gambler for each day on which the turn may have come, who bets from that day on,
+with weight ``1 / (s (s + 1))`` for day ``s``; the weights sum to one, so that the wealth of all together is an
+e-process again, and finding the turn costs its logarithm only (:func:`log_turning_evidence`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from driftbook.decisions.design_effect import (
+    EventDays,
+    Floats,
+    PairedSums,
+    day_squares,
+    design_effects,
+    effective_sums,
+    upper_correlation,
+)
 
-# the least correlation of two rows of a day: at 2,400 rows a day 1.6 times the variance of independent rows
-INTRADAY_CORRELATION = 2.5e-4
-# the variance between days as learned is drawn towards the least one with the weight of so many days
-PRIOR_DAYS = 1.0
-# the learned variance is an upper estimate, so many standard errors up: few days may agree by luck
-CAUTION = 0.4
+__all__ = [
+    "EventDays",
+    "PairedSums",
+    "confidence_sequence",
+    "design_effects",
+    "effective_sums",
+    "log_evidence",
+    "log_start_weights",
+    "log_turning_evidence",
+    "sums_by_start",
+]
+
+# further up where the start is chosen among many days: some would make the days look calm by luck
+START_CAUTION = 1.0
 # stakes of the gamblers, as a share of the largest stake that cannot ruin them
 STAKES: Floats = np.geomspace(0.01, 0.8, 12)
 _BISECTIONS = 40
-
-
-@dataclass(frozen=True)
-class PairedSums:
-    """Sums over rows of differences in [-1, 1] (challenger minus champion, positive is better), one entry a day.
-
-    Any leading axes are independent repetitions; the last axis is the days in order of label arrival.
-
-    Parameters
-    ----------
-    rows, total, squares
-        Number of rows, sum of the differences, sum of their squares.
-    is_sign
-        Whether every difference is -1, 0 or 1 (accuracy): the sums then determine the wealth exactly.
-        Otherwise a lower bound of it is used (Fan, Grama & Liu 2015), which keeps the guarantee.
-    """
-
-    rows: Floats
-    total: Floats
-    squares: Floats
-    is_sign: bool
-
-    @classmethod
-    def of(cls, rows: ArrayLike, total: ArrayLike, squares: ArrayLike, *, is_sign: bool) -> PairedSums:
-        """Sums from anything array-like.
-
-        Examples
-        --------
-        >>> PairedSums.of([100, 100], [4, 2], [10, 8], is_sign=True).total
-        array([4., 2.])
-        """
-        first, second, third = (np.asarray(each, dtype=np.float64) for each in (rows, total, squares))
-        return cls(first, second, third, is_sign)
-
-    def turned(self) -> PairedSums:
-        """The same differences with champion and challenger exchanged."""
-        return PairedSums(self.rows, -self.total, self.squares, self.is_sign)
-
-
-def design_effects(days: PairedSums) -> Floats:
-    """How many rows of a day are worth one independent row, as estimated after each day for that day.
-
-    An upper estimate of the variance between days over the variance within days, drawn towards the least design
-    effect while few days are known, and never below it. One day alone cannot tell how much days differ.
-
-    Examples
-    --------
-    >>> calm = PairedSums.of([2400] * 4, [48, 45, 50, 49], [240] * 4, is_sign=True)
-    >>> design_effects(calm).round(2)
-    array([7.82, 1.88, 1.6 , 1.6 ])
-    >>> restless = PairedSums.of([2400] * 4, [200, -150, 190, -160], [240] * 4, is_sign=True)
-    >>> design_effects(restless)[-1:].round()
-    array([220.])
-    """
-    return 1.0 + (days.rows - 1.0) * _correlations(days)
-
-
-def effective_sums(days: PairedSums) -> PairedSums:
-    """Cumulative sums after each day, every day divided by its design effect as known then.
-
-    Examples
-    --------
-    >>> days = PairedSums.of([2401, 2401], [48, 48], [240, 240], is_sign=True)
-    >>> effective_sums(days).total.round(1)
-    array([ 6.1, 51.8])
-    """
-    correlations = _correlations(days)[..., None]
-    effects = 1.0 + (days.rows[..., None, :] - 1.0) * correlations
-    known = np.tril(np.ones((days.rows.shape[-1],) * 2)) / effects
-    rows, total, squares = ((known * each[..., None, :]).sum(axis=-1) for each in (days.rows, days.total, days.squares))
-    return PairedSums(rows, total, squares, days.is_sign)
 
 
 def log_evidence(sums: PairedSums, *, mean: ArrayLike = 0.0) -> Floats:
@@ -152,6 +97,69 @@ def confidence_sequence(sums: PairedSums, *, error_rate: float) -> tuple[Floats,
     return _lower_bound(sums, error_rate), -_lower_bound(sums.turned(), error_rate)
 
 
+def sums_by_start(days: PairedSums) -> PairedSums:
+    """Sums after the last day over the days from each start on, every day divided by its design effect.
+
+    How much days differ is learned from all of them, those before the start around their own mean and those from it
+    on around theirs, so that a turn on that day does not pass for restless days.
+
+    Returns
+    -------
+    The shape of the input: entry ``s`` of the last axis sums days ``s, s + 1, …`` up to the last one.
+
+    Examples
+    --------
+    >>> days = PairedSums.of([2401] * 3, [0, 48, 48], [240] * 3, is_sign=True)
+    >>> sums_by_start(days).total.round(1)
+    array([10. , 20.6,  2.6])
+    """
+    count = days.rows.shape[-1]
+    effects = 1.0 + (days.rows[..., None, :] - 1.0) * _correlations_by_start(days)[..., None]
+    counted = np.triu(np.ones((count, count))) / effects
+    rows, total, squares = (
+        (counted * each[..., None, :]).sum(axis=-1) for each in (days.rows, days.total, days.squares)
+    )
+    return PairedSums(rows, total, squares, days.is_sign)
+
+
+def log_start_weights(count: int) -> Floats:
+    """Logarithms of the weights ``1 / (s (s + 1))`` of the start days ``s = 1 … count``.
+
+    Examples
+    --------
+    >>> np.exp(log_start_weights(3)).round(3)
+    array([0.5  , 0.167, 0.083])
+    """
+    start = np.arange(1, count + 1, dtype=np.float64)
+    weights: Floats = -np.log(start * (start + 1.0))
+    return weights
+
+
+def log_turning_evidence(by_start: PairedSums) -> Floats:
+    """Natural logarithm of the e-value against "the mean difference was never above zero, from no day on".
+
+    The mixture of :func:`log_evidence` over all start days; those still to come have bet nothing and keep their
+    weight, ``1 / (days + 1)`` together. Averages of e-processes with weights fixed beforehand are e-processes.
+
+    Parameters
+    ----------
+    by_start
+        As :func:`sums_by_start` gives them after one day; the last axis is reduced.
+
+    Examples
+    --------
+    >>> days = PairedSums.of([2400] * 26, [-24] * 20 + [72] * 6, [240] * 26, is_sign=True)
+    >>> print(log_turning_evidence(sums_by_start(days)).round(1), log_evidence(effective_sums(days))[-1].round(1))
+    31.5 -1.2
+    """
+    count = by_start.rows.shape[-1]
+    growth = log_evidence(by_start) + log_start_weights(count)
+    best = growth.max(axis=-1, initial=-np.log(count + 1.0))
+    wealth = np.exp(growth - best[..., None]).sum(axis=-1) + np.exp(-np.log(count + 1.0) - best)
+    mixture: Floats = best + np.log(wealth)
+    return mixture
+
+
 def _lower_bound(sums: PairedSums, error_rate: float) -> Floats:
     observed = np.divide(sums.total, sums.rows, out=np.zeros_like(sums.total), where=sums.rows > 0)
     low, high = np.full_like(observed, -1.0), observed.clip(-0.999, 0.999)
@@ -162,19 +170,17 @@ def _lower_bound(sums: PairedSums, error_rate: float) -> Floats:
     return low
 
 
-def _correlations(days: PairedSums) -> Floats:
-    """Correlation of two rows of a day, as estimated after each day (analysis of variance, one way)."""
-    number = np.arange(1, days.rows.shape[-1] + 1, dtype=np.float64)
-    rows, total = days.rows.cumsum(axis=-1), days.total.cumsum(axis=-1)
-    day_squares = (days.total**2 / days.rows.clip(1.0)).cumsum(axis=-1)
-    within = (days.squares.cumsum(axis=-1) - day_squares) / (rows - number).clip(1.0)
-    between = (day_squares - total**2 / rows.clip(1.0)).clip(0.0)
-    ratio = np.divide(between, within, out=np.zeros_like(between), where=within > 0)
-    typical = (rows / number).clip(2.0)
-    least = 1.0 + (typical - 1.0) * INTRADAY_CORRELATION
-    freedom = PRIOR_DAYS + number - 1.0
-    # chi-squared quantile (Wilson & Hilferty 1931)
-    quantile = freedom * (1.0 - 2.0 / (9.0 * freedom) - CAUTION * np.sqrt(2.0 / (9.0 * freedom))) ** 3
-    learned = (PRIOR_DAYS * least + ratio) / quantile
-    correlation: Floats = (np.maximum(learned, least) - 1.0) / (typical - 1.0)
-    return correlation
+def _correlations_by_start(days: PairedSums) -> Floats:
+    """The same after the last day, for each start: days before it and days from it on have means of their own."""
+    number = days.rows.shape[-1]
+    rows, total, squares = (each.cumsum(axis=-1) for each in (days.rows, days.total, day_squares(days)))
+    all_rows, all_total, all_squares = (each[..., -1:] for each in (rows, total, squares))
+    rows_before, total_before = rows - days.rows, total - days.total
+    explained = total_before**2 / rows_before.clip(1.0) + (all_total - total_before) ** 2 / (
+        all_rows - rows_before
+    ).clip(1.0)
+    within = (days.squares.sum(axis=-1, keepdims=True) - all_squares) / (all_rows - number).clip(1.0)
+    means = np.where(np.arange(number) == 0, 1.0, 2.0)
+    between = (all_squares - explained).clip(0.0)
+    freedom = (number - means).clip(0.0)
+    return upper_correlation(between, within, typical=all_rows / number, freedom=freedom, caution=START_CAUTION)

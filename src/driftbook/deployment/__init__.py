@@ -7,6 +7,8 @@ by compare-and-swap on the row's revision, and both leave a record whose digest 
 from driftbook.deployment.alerts import ALERT_SCHEMA, load_alerts, save_alerts
 from driftbook.deployment.office import HISTORY_SCHEMA, Office, history, load_office
 from driftbook.deployment.orders import Order, carry_out, load_orders
+from driftbook.deployment.past import Past, past_of, put_back
+from driftbook.deployment.stored import Stored, load_stored
 from driftbook.deployment.story import Outcome, commit_story, forget, journal_before, latest_as_of, latest_entries
 
 __all__ = [
@@ -15,6 +17,8 @@ __all__ = [
     "Office",
     "Order",
     "Outcome",
+    "Past",
+    "Stored",
     "carry_out",
     "commit_story",
     "forget",
@@ -25,5 +29,8 @@ __all__ = [
     "load_alerts",
     "load_office",
     "load_orders",
+    "load_stored",
+    "past_of",
+    "put_back",
     "save_alerts",
 ]

@@ -1,9 +1,9 @@
-"""A person's orders: put this version in office, with a reason.
+"""A person's orders: put this version in office, or train a challenger, with a reason.
 
 An order is recorded as a build's day is: who was in office, the decision with its evidence, who is in office after
 it. It counts from the day after the last one judged when it was given: the next build takes it over and says so, and
 no entry of an earlier day is touched. What it says of the office is absolute, so that a build which tells those
-earlier days anew cannot undo it.
+earlier days anew cannot undo it. An order to retrain moves nobody: it stands until a challenger is trained.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _LATEST_DAY = "SELECT max(batch_id) AS day FROM journal WHERE use_case = :use_ca
 class Order:
     """What is ordered, by whom and why; ``evidence`` is what the person could know, as plain data."""
 
-    action: Literal["promote", "rollback"]
-    version: int
+    action: Literal["promote", "rollback", "retrain"]
+    version: int | None
     reason: str
     actor: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
-def office_with(office: Office, version: int) -> dict[str, int | None]:
-    """The office once ``version`` is champion; a challenger stays one, unless it is that version.
+def office_with(office: Office, version: int | None) -> dict[str, int | None]:
+    """The office once ``version`` is champion; a challenger stays one, unless it is that version. None moves nobody.
 
     Examples
     --------
@@ -43,6 +43,8 @@ def office_with(office: Office, version: int) -> dict[str, int | None]:
     >>> office_with(Office(champion=2, challenger=3, previous=1), 3)
     {'champion': 3, 'challenger': None, 'previous': 2}
     """
+    if version is None:
+        return {"champion": office.champion, "challenger": office.challenger, "previous": office.previous}
     challenger = None if office.challenger == version else office.challenger
     return {"champion": version, "challenger": challenger, "previous": office.champion}
 
@@ -50,7 +52,7 @@ def office_with(office: Office, version: int) -> dict[str, int | None]:
 def carry_out(
     database: Database, use_case: str, order: Order, *, expected_revision: int, now: datetime
 ) -> dict[str, Any]:
-    """Put the ordered version in office, in one transaction with its record and its line in the history.
+    """Put what was ordered in force, in one transaction with its record and its line in the history.
 
     Parameters
     ----------
@@ -105,9 +107,10 @@ def load_orders(database: Database, use_case: str) -> list[dict[str, Any]]:
 
 
 def latest_order(work: Transaction, use_case: str) -> dict[str, Any] | None:
-    """The order given last, if there is one."""
-    found = work.rows(_SELECT_ORDERS, use_case=use_case)
-    return _checked(found[-1], use_case) if found else None
+    """The order given last that says who is in office, if there is one."""
+    found = [_checked(row, use_case) for row in work.rows(_SELECT_ORDERS, use_case=use_case)]
+    moving = [order for order in found if order["decision"]["action"] != "retrain"]
+    return moving[-1] if moving else None
 
 
 _SELECT_ORDERS = "SELECT revision, entry, sha256 FROM deployment_order WHERE use_case = :use_case ORDER BY revision"

@@ -6,17 +6,23 @@ markers) is in ``canvas`` and ``panel``; a new figure is a function in the file 
 
 from driftbook.figures.batches import batch_volume, quality_findings
 from driftbook.figures.canvas import Figure
+from driftbook.figures.confusion import confusion_pair
 from driftbook.figures.decisions import comparison, story
 from driftbook.figures.distributions import reference_vs_current, score_over_time
 from driftbook.figures.drift import drift_bars, drift_timeline, weighted_drift
 from driftbook.figures.heat_map import drift_heatmap
 from driftbook.figures.models import feature_importance, metric_over_time, model_quality
 from driftbook.figures.shares import share_by_value, share_over_time
+from driftbook.figures.views import difference_views
+from driftbook.figures.watch import champion_watch
 
 __all__ = [
     "Figure",
     "batch_volume",
+    "champion_watch",
     "comparison",
+    "confusion_pair",
+    "difference_views",
     "drift_bars",
     "drift_heatmap",
     "drift_timeline",

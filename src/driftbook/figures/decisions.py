@@ -161,10 +161,11 @@ def _difference(canvas: Canvas, daily: pl.DataFrame, ids: list[str], *, margin: 
     places = [(panel.px(index), panel.py(value)) for index, value in enumerate(means)]
     canvas.path(places, color=BLUE, width=2.2)
     canvas.line((panel.left, panel.py(0)), (panel.right, panel.py(0)), width=1.4, opacity=0.75)
-    canvas.text(panel.right + 14, panel.py(0) + 4, "no difference", css="d")
+    apart = max(8 - abs(panel.py(0) - panel.py(margin)) / 2, 0) if margin else 0
+    canvas.text(panel.right + 14, panel.py(0) + 4 + apart, "no difference", css="d")
     if margin:
         canvas.line((panel.left, panel.py(margin)), (panel.right, panel.py(margin)), color=ROSE, width=1.5, dash="6 4")
-        canvas.text(panel.right + 14, panel.py(margin) + 4, f"asked: {_amount(margin, as_share)}")
+        canvas.text(panel.right + 14, panel.py(margin) + 4 - apart, f"asked: {_amount(margin, as_share)}")
     for place, row in zip(places, daily.iter_rows(named=True), strict=True):
         canvas.line((place[0], panel.py(row["low"])), (place[0], panel.py(row["high"])), color=BLUE, opacity=0.45)
         ends = (_amount(row[name], as_share) for name in ("mean", "low", "high"))

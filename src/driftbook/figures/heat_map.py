@@ -73,7 +73,14 @@ def drift_heatmap(
 def _ranked(cells: pl.DataFrame) -> pl.DataFrame:
     """A row per line of the map, in its order: ``column``, ``group``, ``matters``, ``drifted``."""
     role = pl.col("role")
-    group = pl.when(role == WHOLE).then(0).when(~pl.col("matters")).then(3).when(role == "prediction").then(1)
+    group = (
+        pl.when(role == WHOLE)
+        .then(0)
+        .when(~pl.col("matters"))
+        .then(3)
+        .when(role.is_in(["prediction", "outlier"]))
+        .then(1)
+    )
     ranked = (
         cells.with_columns(group=group.otherwise(2))
         .group_by("column", maintain_order=True)

@@ -9,11 +9,11 @@ from typing import Any
 import polars as pl
 
 from driftbook.figures.canvas import BLUE, GREY, ORANGE, ROSE, Canvas, Figure, notice, shorten
+from driftbook.figures.confusion import draw_confusion
 from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
 from driftbook.tables import Format, format_value
 from driftbook.words import plain
 
-MAX_CLASSES = 10
 MAX_FEATURES = 20
 SHARES = frozenset({"accuracy", "precision", "recall", "f1"})
 ROW = 22
@@ -60,7 +60,8 @@ def model_quality(report: Mapping[str, Any] | None) -> Figure | None:
         left = 62 + place * 250
         if name == "confusion":
             room = 52 if roc else 160  # for the names of the classes
-            _confusion(canvas, [str(each) for each in classes], confusion, left=left + room - 30, room=room)
+            names, heading = [str(each) for each in classes], "Confusion (rows: target)"
+            draw_confusion(canvas, names, confusion, left=left + room - 30, room=room, heading=heading)
         else:
             points = roc if name == "roc" else calibration
             _square(canvas, points, left=left, name=name, estimate=report.get("metrics", {}).get("roc_auc"))
@@ -247,33 +248,3 @@ def _square(canvas: Canvas, points: list[tuple[float, float, float]], *, left: f
     value = estimate.get("value") if isinstance(estimate, Mapping) else estimate
     if name == "roc" and isinstance(value, int | float):
         canvas.text(panel.right - 6, panel.bottom - 10, f"AUC {format_value(float(value))}", anchor="end", css="b h")
-
-
-def _confusion(canvas: Canvas, classes: list[str], counts: list[list[int]], *, left: float, room: float) -> None:
-    """The classes with the most held-out rows; many of them are numbered, for names would not fit below."""
-    common = sorted(range(len(counts)), key=lambda each: (-sum(counts[each]), each))[:MAX_CLASSES]
-    drawn, shown = sorted(common), len(common)
-    canvas.text(left, 66, "Confusion (rows: target)", css="b")
-    size = min(176 / max(shown, 1), 62)
-    numbered = size < 34
-    for place, row in enumerate(drawn):
-        total, middle = sum(counts[row]) or 1, 76 + size * (place + 0.5)
-        name = f"{classes[row]}  {place + 1}" if numbered else classes[row]
-        canvas.text(left - 6, middle + 4, shorten(name, width=room), anchor="end", css="d", tip=classes[row])
-        below = str(place + 1) if numbered else shorten(classes[row], width=size + 4)
-        across = left + size * (place + 0.5)
-        canvas.text(across, 76 + size * shown + 15, below, anchor="middle", css="d", tip=classes[row])
-        for other, column in enumerate(drawn):
-            count, share, right = counts[row][column], counts[row][column] / total, row == column
-            corner = (left + size * other, 76 + size * place)
-            tip = f"target {classes[row]}, decided {classes[column]}: {count:,} ({100 * share:.1f}\u00a0%)"
-            fill, opacity = BLUE if right else ROSE, round(0.06 + 0.5 * share, 3)
-            canvas.rect(corner, (size - 2, size - 2), fill=fill, opacity=opacity, tip=tip)
-            if not numbered:
-                canvas.text(corner[0] + size / 2 - 1, middle, f"{count:,}", anchor="middle", css="b")
-                canvas.text(
-                    corner[0] + size / 2 - 1, middle + 14, f"{100 * share:.0f}\u00a0%", anchor="middle", css="d"
-                )
-    canvas.text(left + size * shown / 2, 76 + size * shown + 32, "decided", anchor="middle", css="d")
-    if len(counts) > shown:
-        canvas.text(left, 76 + size * shown + 48, f"{len(counts) - shown} rarer classes are not drawn", css="d")

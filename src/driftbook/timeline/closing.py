@@ -19,7 +19,7 @@ from driftbook.database import open_database
 from driftbook.decisions.alerts import Alert, raise_alerts, status
 from driftbook.deployment import latest_as_of, save_alerts
 from driftbook.timeline.causes import explain_alerts
-from driftbook.timeline.journal import Entry
+from driftbook.timeline.journal import Entry, office_in_force
 from driftbook.timeline.models import load_versions
 from driftbook.timeline.office import orders_since
 from driftbook.timeline.run import Run
@@ -29,7 +29,7 @@ ALERT_COLUMNS = ("severity", "subject", "message", "first_batch", "last_batch")
 SHOWN_COLUMNS = ("severity", "message", "first_batch", "last_batch")
 RECORDS = (
     *("champion", "scores", "drift_status", "retraining", "challenger"),
-    *("promotion", "story", "alerts", "summary", "manifest"),
+    *("promotion", "familiar_views", "story", "alerts", "summary", "manifest"),
 )
 LAST_PAGE = "08_write_audit.html"
 
@@ -65,7 +65,15 @@ def close(run: Run, entries: Sequence[Entry], findings: pl.DataFrame) -> Closing
     verdicts = pl.DataFrame([row for entry in entries for row in entry["drift"]["batches"]], infer_schema_length=None)
     causes = explain_alerts(run, entries, verdicts) if verdicts.height else {}
     breaches = find_breaches(entries)
-    alerts = raise_alerts(verdicts, use_case=run.case.name, findings=findings, breaches=breaches, causes=causes)
+    alerts = raise_alerts(
+        verdicts,
+        use_case=run.case.name,
+        findings=findings,
+        breaches=breaches,
+        causes=causes,
+        rollbacks=find_rollbacks(entries),
+        doubts=find_doubts(entries),
+    )
     latest = str(verdicts["batch_id"].max()) if verdicts.height else None
     if not run.sandbox:
         _tell(run, alerts)
@@ -82,15 +90,53 @@ def close(run: Run, entries: Sequence[Entry], findings: pl.DataFrame) -> Closing
 
 
 def find_breaches(entries: Sequence[Entry]) -> pl.DataFrame:
-    """The batches of the days on which the champion's realised accuracy lay below its limit beyond doubt."""
+    """The batches of the days on which the champion's accuracy lay below its limit beyond doubt.
+
+    The estimated accuracy of batches without targets counts where the realised one of earlier batches does not yet.
+    """
     rows = [
-        {"batch_id": batch["batch_id"], "metric": "accuracy", "value": seen["value"], "limit": seen["limit"]}
+        {"batch_id": batch["batch_id"], "metric": name, "value": seen["value"], "limit": seen["limit"]}
         for entry in entries
-        if (seen := entry.get("accuracy")) and seen["fell"]
+        for name, seen in _fallen(entry)
         for batch in entry["drift"]["batches"]
     ]
     schema = {"batch_id": pl.String, "metric": pl.String, "value": pl.Float64, "limit": pl.Float64}
     return pl.DataFrame(rows, schema=schema)
+
+
+def find_doubts(entries: Sequence[Entry]) -> pl.DataFrame:
+    """The batches of the days on which targets contradicted the champion's estimates: ``batch_id`` and how."""
+    rows = [
+        {"batch_id": batch["batch_id"], **seen["withdrawn"]}
+        for entry in entries
+        if (seen := entry.get("estimate")) and seen["withdrawn"]
+        for batch in entry["drift"]["batches"]
+    ]
+    schema: dict[str, Any] = {"batch_id": pl.String, "since": pl.String, "known_on": pl.String}
+    return pl.DataFrame(rows, schema=schema | {"promised": pl.Float64, "found": pl.Float64, "rows": pl.Int64})
+
+
+def _fallen(entry: Entry) -> list[tuple[str, dict[str, Any]]]:
+    for name, key in (("accuracy", "accuracy"), ("estimated accuracy", "estimate")):
+        seen = entry.get(key)
+        if seen and seen.get("fell"):
+            return [(name, seen)]
+    return []
+
+
+def find_rollbacks(entries: Sequence[Entry]) -> pl.DataFrame:
+    """The days on which a promoted champion was taken back without a person's order, and why."""
+    rows = [
+        {
+            "batch_id": max((batch["batch_id"] for batch in entry["drift"]["batches"]), default=entry["batch_id"]),
+            "version": change["version"],
+            "reasons": entry["decision"]["reasons"],
+        }
+        for entry in entries
+        for change in entry["changes"]
+        if change["action"] == "rollback" and not change.get("actor")
+    ]
+    return pl.DataFrame(rows, schema={"batch_id": pl.String, "version": pl.Int64, "reasons": pl.List(pl.String())})
 
 
 def describe_run(manifest: dict[str, Any]) -> pl.DataFrame:
@@ -129,7 +175,7 @@ def _tell(run: Run, alerts: Sequence[Alert]) -> None:
 
 def _summary(run: Run, entries: Sequence[Entry], orders: Sequence[Entry], *, status: str) -> dict[str, Any]:
     last, report = entries[-1], run.report_folder
-    office = (orders or entries)[-1]["office"]
+    office = office_in_force(last, orders)
     shown = report.relative_to(run.settings.root) if report.is_relative_to(run.settings.root) else report
     notebooks = sorted((run.settings.root / "notebooks").glob("0*.ipynb"))
     return {

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from driftbook.data.batches import load_batches
-from driftbook.decisions import Decision
-from driftbook.decisions.promotion import PromotionEvidence, daily_comparison
 from driftbook.drift.excess import excess
 from driftbook.drift.power import power, power_summary
 from driftbook.figures import Figure, reference_vs_current
 from driftbook.tables import format_value
 from driftbook.timeline.causes import reference_rows
 from driftbook.timeline.evidence import Reign
-from driftbook.timeline.journal import Entry, Story
-from driftbook.timeline.models import load_versions
+from driftbook.timeline.journal import Entry
 from driftbook.timeline.run import Run
-from driftbook.timeline.walk import reign_start
 from driftbook.words import CHANGES, plain
 
 REFERENCE_ROWS = 20_000
@@ -138,55 +133,3 @@ def changes_table(entries: Sequence[Entry]) -> pl.DataFrame:
         for change in entry["changes"]
     ]
     return pl.DataFrame(rows, schema={"day": pl.String, "action": pl.String, "version": pl.Int64, "reason": pl.String})
-
-
-@dataclass(frozen=True)
-class Duel:
-    """The latest comparison of two versions: its days, its confidence sequence, its decision."""
-
-    title: str
-    action: str
-    reasons: tuple[str, ...]
-    days: pl.DataFrame
-    sequence: pl.DataFrame
-    record: dict[str, Any]
-
-
-def served_reign(run: Run, story: Story) -> Reign:
-    """The drift of the batches that the champion of the last day has served without a break."""
-    champion = story.entries[-1]["during"]["champion"]
-    return Reign.of(run, load_versions(run)[champion], since=reign_start(run, list(story.entries), champion))
-
-
-def last_comparison(run: Run, story: Story) -> Duel:
-    """The newest comparison of the story (empty if there was none)."""
-    compared = [entry for entry in story.entries if entry["decision"]["kind"] == "promotion"]
-    if not compared:
-        last = story.entries[-1]
-        reasons = ("There is no challenger to compare.",)
-        return Duel("No comparison", "not_needed", reasons, pl.DataFrame(), pl.DataFrame(), _record(last))
-    entry = compared[-1]
-    decision = Decision(entry["decision"]["action"], tuple(entry["decision"]["reasons"]), entry["decision"]["evidence"])
-    evidence = PromotionEvidence.from_json(decision.evidence["given"])
-    frame = daily_comparison(evidence, run.policy.promotion)
-    return Duel(
-        title=f"Version {evidence.challenger} against version {evidence.champion}, decided for {entry['day']}",
-        action=decision.action,
-        reasons=decision.reasons,
-        days=pl.DataFrame([_day(day) for day in evidence.days]),
-        sequence=frame.select("batch_id", mean="mean_difference", low="low", high="high"),
-        record=_record(entry),
-    )
-
-
-def _record(entry: Entry) -> dict[str, Any]:
-    return {"schema": 1, **entry}
-
-
-def _day(day: Any) -> dict[str, Any]:
-    return {
-        "batch_id": day.batch_id,
-        "rows": day.rows,
-        "champion_correct": day.champion_correct,
-        "challenger_correct": day.challenger_correct,
-    }

@@ -6,6 +6,7 @@ depends on that batch and the reference alone, so computing all of them at once 
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -14,15 +15,25 @@ import polars as pl
 
 from driftbook.config.policy import RetrainingPolicy
 from driftbook.data.batches import load_batches, load_targets
-from driftbook.decisions.retraining import LEAST_IMPORTANCE, Accuracy, RetrainingEvidence
+from driftbook.decisions.retraining import LEAST_IMPORTANCE
+from driftbook.decisions.retraining_evidence import (
+    Accumulated,
+    Accuracy,
+    Figure,
+    Request,
+    RetrainingEvidence,
+    Withdrawn,
+)
 from driftbook.drift.engine import against_previous, analyse_drift, batch_verdicts
-from driftbook.model.metrics import wilson
+from driftbook.drift.excess import excess
+from driftbook.drift.reference import OF_THE_MODEL
+from driftbook.drift.thresholds import ACCUMULATED
+from driftbook.model.metrics import matrix_of, measure, wilson
+from driftbook.timeline.estimates import RECENT_BATCHES, Estimates
 from driftbook.timeline.models import Version
 from driftbook.timeline.run import Run
 from driftbook.timeline.scoring import ensure_predictions
 from driftbook.timeline.whole_batches import ensure_joint
-
-RECENT_BATCHES = 5
 
 
 @dataclass(frozen=True)
@@ -73,18 +84,37 @@ class Reign:
         }
 
     def alarm_run(self, day: date) -> list[str]:
-        """Batch ids of the run of consecutive alarmed batches that ends on ``day``; empty without an alarm."""
-        run: list[str] = []
-        for row in self._until(day).reverse().iter_rows(named=True):
-            if not row["alarmed"]:
-                break
-            run.append(row["batch_id"])
-        return run[::-1]
+        """Batch ids of the run of consecutive alarmed batches that ends on ``day``; empty without an alarm.
 
-    def drift_since(self, day: date) -> date | None:
-        """First day of that run."""
-        run = self.alarm_run(day)
-        return date.fromisoformat(run[0][:10]) if run else None
+        A batch with more suspicious rows, and nothing else that is new, is told of and is no reason to train on it.
+        """
+        return self._run(day, pl.col("alarmed") & ~pl.col("only_outliers"))
+
+    def prediction_run(self, day: date) -> list[str]:
+        """Batch ids of the run of consecutive batches, ending on ``day``, whose predictions drifted."""
+        return self._run(day, pl.col("prediction_drifted"))
+
+    def prediction_excess(self, batch_ids: list[str]) -> float | None:
+        """The largest ratio of a statistic of the predictions to its limit in those batches."""
+        rows = self.table.filter((pl.col("role") == "prediction") & pl.col("batch_id").is_in(batch_ids))
+        largest = rows.select(excess()).to_series().max()
+        return float(largest) if isinstance(largest, float) else None
+
+    def accumulated(self, day: date, *, after: date | None) -> Accumulated | None:
+        """The latest batch up to ``day`` where evidence over batches passed its limit; only later than ``after``."""
+        days = pl.col("batch_id").str.slice(0, 10)
+        rows = self.table.filter((pl.col("method") == ACCUMULATED) & pl.col("drifted") & (days <= day.isoformat()))
+        rows = rows.filter(days > after.isoformat()) if after else rows
+        if rows.is_empty():
+            return None
+        last = rows.sort("batch_id").row(-1, named=True)
+        return Accumulated(last["batch_id"], last["statistic"], last["threshold"])
+
+    def _run(self, day: date, condition: pl.Expr) -> list[str]:
+        """Batch ids of the run of consecutive batches that meet the condition and end on ``day``."""
+        until = self._until(day).select("batch_id", holds=condition)
+        broken = until.with_row_index().filter(~pl.col("holds"))["index"].max()
+        return until["batch_id"].to_list()[0 if broken is None else int(str(broken)) + 1 :]
 
     def _until(self, day: date) -> pl.DataFrame:
         return self.verdicts.filter(pl.col("batch_id").str.slice(0, 10) <= day.isoformat())
@@ -107,7 +137,7 @@ class Reign:
 def judged_rows(run: Run, version: Version, *, since: date) -> pl.DataFrame:
     """The stream from ``since`` up to the run's day with a version's predictions and the targets known by then."""
     rows = load_batches(run.case, run.settings, as_of=run.as_of, since=since, part="stream")
-    predictions = ensure_predictions(run, version).select("row_id", "prediction", "prediction_score")
+    predictions = ensure_predictions(run, version).select("row_id", *OF_THE_MODEL)
     targets = load_targets(run.case, run.settings, as_of=run.as_of).select("row_id", "target")
     rows = rows.join(predictions, on="row_id", how="left", maintain_order="left")
     return rows.join(targets, on="row_id", how="left", maintain_order="left")
@@ -120,38 +150,70 @@ def silent_columns(run: Run, version: Version) -> frozenset[str]:
 
 
 def retraining_evidence(
-    reign: Reign, *, labelled: pl.DataFrame, day: date, last_training: date | None
+    reign: Reign,
+    estimates: Estimates,
+    *,
+    day: date,
+    policy: RetrainingPolicy,
+    last_training: date | None,
+    request: Request | None = None,
 ) -> RetrainingEvidence:
     """The page of evidence on which a day's retraining decision rests.
 
     Parameters
     ----------
-    labelled
-        The champion's predictions with the targets known by ``day``.
+    estimates
+        The champion's, with all its predictions and the targets known so far; only those known by ``day`` count.
     last_training
         Day on which a challenger was last trained.
+    request
+        A person's order that no training has answered yet.
     """
-    alarms = reign.alarm_run(day)
-    training = reign.version.training
-    trained_until = datetime.fromisoformat(reign.version.trained_until)
+    training, version = reign.version.training, reign.version
+    alarms, predictions = reign.alarm_run(day), reign.prediction_run(day)
+    accumulated, withdrawn = reign.accumulated(day, after=last_training), estimates.withdrawn(day)
+    since = _drift_since(alarms, policy, accumulated=accumulated, withdrawn=withdrawn)
+    trained_until = datetime.fromisoformat(version.trained_until)
+    labelled = estimates.labelled.filter(pl.col("known_time").dt.date() <= day)
     fresh = labelled.filter(pl.col("event_time").dt.date() > trained_until.date())
-    if alarms:
-        fresh = fresh.filter(pl.col("batch_id") >= alarms[0])
+    if since:
+        fresh = fresh.filter(pl.col("batch_id") >= since)
+    recent = _recent(labelled, since=reign.since)
     importance = training["column_shares"]
     return RetrainingEvidence(
         as_of=day,
-        champion=reign.version.number,
+        champion=version.number,
         trained_until=trained_until.date(),
         alarmed_batches=len(alarms),
         first_alarmed_batch=alarms[0] if alarms else None,
         drifted_importance={name: importance.get(name, 0.0) for name in sorted(reign.drifted_features(alarms))},
         prediction_drifted=reign.prediction_drifted(alarms),
-        realised=_realised(labelled, since=reign.since),
+        realised=_realised(recent),
         tested=_tested(training),
         new_labelled_rows=fresh.height,
         new_labelled_batches=fresh["batch_id"].n_unique(),
         days_since_challenger=(day - last_training).days if last_training else None,
+        prediction_batches=len(predictions),
+        first_prediction_batch=predictions[0] if predictions else None,
+        prediction_excess=reign.prediction_excess(predictions),
+        accumulated=accumulated,
+        estimated=None if withdrawn else estimates.newest(day, since=reign.since),
+        withdrawn=withdrawn,
+        figures=_figures(recent, version),
+        request=request,
+        drift_since=since,
     )
+
+
+def _drift_since(
+    alarms: list[str], policy: RetrainingPolicy, *, accumulated: Accumulated | None, withdrawn: Withdrawn | None
+) -> str | None:
+    """The first batch of what drifted: of a lasting run of alarms, else of the earliest other sign."""
+    if len(alarms) >= policy.alarmed_batches:
+        return alarms[0]
+    signs = [accumulated.batch_id] if accumulated else []
+    signs += [withdrawn.since] if withdrawn else []
+    return min(signs) if signs else alarms[0] if alarms else None
 
 
 def accuracy_seen(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> dict[str, Any] | None:
@@ -165,16 +227,46 @@ def accuracy_seen(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> dic
     return {**asdict(evidence.realised), "limit": limit, "fell": evidence.realised.high < limit}
 
 
-def _realised(labelled: pl.DataFrame, *, since: date) -> Accuracy | None:
-    """Accuracy on the latest labelled batches of the reign."""
+def estimate_seen(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> dict[str, Any] | None:
+    """What is estimated of batches without targets, as a day's record: with its limit and whether it fell below that.
+
+    Instead, ``withdrawn`` says why estimates are no longer believed. Nothing where nothing is to be estimated.
+    """
+    if evidence.withdrawn is not None:
+        return {"withdrawn": asdict(evidence.withdrawn)}
+    if evidence.estimated is None or evidence.tested is None:
+        return None
+    limit = evidence.tested.value - policy.accuracy_drop
+    return {**asdict(evidence.estimated), "limit": limit, "fell": evidence.estimated.high < limit, "withdrawn": None}
+
+
+def _recent(labelled: pl.DataFrame, *, since: date) -> pl.DataFrame:
+    """Rows of the latest labelled batches of the reign."""
     served = labelled.filter(pl.col("event_time").dt.date() >= since)
     latest = sorted(served["batch_id"].unique().to_list())[-RECENT_BATCHES:]
-    recent = served.filter(pl.col("batch_id").is_in(latest))
+    return served.filter(pl.col("batch_id").is_in(latest))
+
+
+def _realised(recent: pl.DataFrame) -> Accuracy | None:
     if recent.is_empty():
         return None
     right = int((recent["prediction"] == recent["target"]).sum())
     estimate = wilson(right, recent.height)
     return Accuracy(estimate.value, estimate.low, estimate.high, recent.height)
+
+
+def _figures(recent: pl.DataFrame, version: Version) -> dict[str, Figure]:
+    """Realised figures, as far as they can be measured, for whatever a business rule asks."""
+    if recent.is_empty():
+        return {}
+    bundle = version.bundle
+    table = matrix_of(recent["probabilities"], classes=len(bundle.classes))
+    found = measure(recent["target"], recent["prediction"], table, classes=bundle.classes, positive=bundle.positive)
+    return {
+        name: Figure(each.value, each.low, each.high, recent.height)
+        for name, each in found.items()
+        if all(map(math.isfinite, (each.value, each.low, each.high)))
+    }
 
 
 def _tested(training: dict[str, Any]) -> Accuracy | None:

@@ -2,15 +2,20 @@
 
 An entry is plain data, as it is stored and shown: ``batch_id`` and ``day``; ``during`` and ``office`` (who is in
 office on that day and after it); ``drift`` (whether the day alarmed, on what, its verdict rows); ``accuracy`` (the
-champion's on the latest known targets, its limit, whether it ``fell``); ``decision`` (kind, action, reasons,
-evidence); ``trained`` (version and gate of a challenger, if one was trained) and ``changes`` (action, version, reason).
+champion's on the latest known targets, its limit, whether it ``fell``); ``estimate`` (the same of batches without
+targets, or since when targets contradict them; entries of earlier versions lack it); ``decision`` (kind, action,
+reasons, evidence); ``watch`` (the same shape: what was decided about a promoted champion that is watched; None where
+nobody is, and where that *is* the day's decision, a rollback; entries of earlier versions lack it); ``trained``
+(version and gate of a challenger, if one was trained) and ``changes`` (action, version, reason).
 
 A person's order, given after a day was judged, counts from the next day on. That day takes it over: its office begins
-with what was ordered, and its changes begin with the order, which has ``actor`` and ``revision`` too.
+with what was ordered, and its changes begin with the order, which has ``actor`` and ``revision`` too. A request for a
+challenger (``retrain``) moves nobody, has no version, says when it was ``ordered_on``, and stands until one is trained.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,8 +49,7 @@ class Journal:
         if not self.entries:
             return None
         standing = [order for order in self.orders if order["day"] == self.entries[-1]["day"]]
-        office: dict[str, int | None] = (standing or self.entries)[-1]["office"]
-        return office
+        return office_in_force(self.entries[-1], standing)
 
 
 @dataclass(frozen=True)
@@ -81,4 +85,21 @@ def change_ordered(order: Entry) -> dict[str, Any]:
     >>> change_ordered({"revision": 4, "changes": [change], "record_sha256": "5e1f"})["revision"]
     4
     """
-    return {**order["changes"][0], "revision": order["revision"], "record_sha256": order["record_sha256"]}
+    ordered = {"ordered_on": order["day"]} if order["changes"][0]["action"] == "retrain" else {}
+    known = {"revision": order["revision"], "record_sha256": order["record_sha256"]}
+    return {**order["changes"][0], **known, **ordered}
+
+
+def office_in_force(last: Entry, orders: Sequence[Entry]) -> dict[str, int | None]:
+    """Who is in office after ``last`` and the orders given since; a request for a challenger moves nobody.
+
+    Examples
+    --------
+    >>> last = {"office": {"champion": 2, "challenger": None, "previous": 1}}
+    >>> asked = {"changes": [{"action": "retrain"}], "office": {"champion": 1}}
+    >>> office_in_force(last, [asked])["champion"]
+    2
+    """
+    moving = [order for order in orders if order["changes"][0]["action"] != "retrain"]
+    office: dict[str, int | None] = (moving[-1] if moving else last)["office"]
+    return office

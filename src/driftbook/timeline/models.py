@@ -1,9 +1,10 @@
 """Model versions: trained once for what they are trained on, numbered in order, kept for ever.
 
-A version is a folder ``v<number>`` that holds the bundle, the drift reference, ``estimation.json`` (what estimates of
-its performance rest on) and ``training.json``. Its key is a digest of everything that determines it (rows, declared
-columns and settings, seed, code of training), so that a repeated build finds its model instead of training it again,
-and a killed build leaves no half model.
+A version is a folder ``v<number>`` that holds the bundle, the detector of outliers, the drift reference,
+``estimation.json`` (what estimates of its performance rest on), ``latency.json`` (the measured time of a row) and
+``training.json``. Its key is a digest of everything that determines it (rows, declared columns and settings, seed, code
+of training), so that a repeated build finds its model instead of training it again, and a killed build leaves no half
+model.
 The folder is the truth; MLflow's registry is a mirror of it.
 """
 
@@ -20,11 +21,15 @@ from typing import Any
 import polars as pl
 
 from driftbook.data.batches import first_stream_day, labelled_rows
+from driftbook.decisions.costs import check_costs
 from driftbook.drift.engine import Reference, build_reference
+from driftbook.drift.reference import OF_THE_MODEL
 from driftbook.errors import ModelError, StateError
 from driftbook.model.bundle import Bundle
 from driftbook.model.estimation import fit_estimation
+from driftbook.model.footprint import load_latency, model_size_mb, write_latency
 from driftbook.model.isotonic import Recalibration
+from driftbook.model.outliers import OutlierDetector
 from driftbook.model.training import Training, train
 from driftbook.storage import canonical_json, load_json, sha256_file, sha256_text, write_json, writing
 from driftbook.timeline.run import Run
@@ -54,6 +59,18 @@ class Version:
         return Bundle.load(self.folder)
 
     @cached_property
+    def detector(self) -> OutlierDetector | None:
+        """What tells suspicious rows; none beside a model that was trained before there were detectors."""
+        return OutlierDetector.load(self.folder)
+
+    def score(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Predictions of the bundle, and outlier_score and outlier where there is a detector."""
+        scored = self.bundle.score(rows)
+        if self.detector is None:
+            return scored
+        return scored.hstack(self.detector.columns(self.detector.scores(self.bundle.encoder.matrix(rows))))
+
+    @cached_property
     def reference(self) -> Reference:
         """What the model's inputs and scores looked like in training."""
         return Reference.load(self.folder)
@@ -66,6 +83,16 @@ class Version:
             note = "the model was trained before its probabilities were compared with its targets: they are taken as is"
             return Recalibration(note=note)
         return Recalibration.from_json(load_json(path))
+
+    @cached_property
+    def latency_ms(self) -> float | None:
+        """Median time of scoring one row when it was trained; ``None``: never measured."""
+        return load_latency(self.folder)
+
+    @cached_property
+    def size_mb(self) -> float:
+        """Megabytes that a service loads."""
+        return model_size_mb(self.folder)
 
     @property
     def label(self) -> str:
@@ -118,10 +145,11 @@ def ensure_model(run: Run, *, cutoff: date, drift_since: date | None = None, ref
     Parameters
     ----------
     drift_since
-        First day of the drift that called for it: the training window (all rows, or those since then) is
-        chosen by time-aware validation.
+        First day of the drift that called for it. The training window (all rows, those since then, or the policy's
+        last so many days) is chosen by time-aware validation.
     refit
-        Fit once more on all rows after the test: the newest rows carry what a challenger has to learn.
+        As for a challenger: choose a window, and fit once more on all its rows after the test, because the newest carry
+        what a challenger has to learn.
     """
     rows = labelled_rows(run.case, run.settings, as_of=cutoff)
     if rows.is_empty():
@@ -129,27 +157,31 @@ def ensure_model(run: Run, *, cutoff: date, drift_since: date | None = None, ref
             f"{run.case.name}: no rows are labelled by {cutoff}, so nothing can be trained; "
             "check the source, label_delay_days and how much history lies before stream_start"
         )
-    key = _key(run, rows, cutoff=cutoff, drift_since=drift_since)
+    windows = run.policy.retraining.windows_days if refit else ()
+    key = _key(run, rows, cutoff=cutoff, drift_since=drift_since, windows_days=windows)
     versions = load_versions(run)
     for version in versions.values():
         if version.training["key"] == key:
             return version
-    window = "all"
-    if drift_since is not None:
-        window, rows = choose_window(run.case, rows, since=drift_since, seed=run.case.seed)
+    check_costs(run.case.costs, rows["target"].drop_nulls().unique())
+    window = choose_window(run.case, rows, since=drift_since, windows_days=windows, seed=run.case.seed)
+    rows = window.rows
     training = train(run.case, rows, seed=run.case.seed, refit=refit)
     reference = build_reference(
-        rows.join(training.scores.select("row_id", "prediction", "prediction_score"), on="row_id", how="left"),
+        rows.join(training.scores.select("row_id", *OF_THE_MODEL), on="row_id", how="left"),
         case=run.case,
         seed=run.case.seed,
     )
     number = max(versions, default=0) + 1
-    record = {"version": number, "key": key, "cutoff": cutoff, "window": window, "drift_since": drift_since}
+    record = {"version": number, "key": key, "cutoff": cutoff, "drift_since": drift_since}
+    record |= {"window": window.name, "window_losses": window.losses}
     folder = run.model_folders[-1] / f"v{number}"
     with writing(folder) as beside:
         beside.mkdir()
         training.bundle.save(beside)
+        training.detector.save(beside)
         reference.save(beside)
+        write_latency(beside, rows)
         write_json(beside / ESTIMATION_FILE, _recalibration(training, rows).to_json())
         write_json(beside / "training.json", {**training.report, **record, "data_sha256": _digest(rows)})
     return Version(number, folder)
@@ -171,7 +203,7 @@ def _recalibration(training: Training, rows: pl.DataFrame) -> Recalibration:
     return fit_estimation(scored, classes=bundle.classes, positive=bundle.positive, days=days)
 
 
-def _key(run: Run, rows: pl.DataFrame, *, cutoff: date, drift_since: date | None) -> str:
+def _key(run: Run, rows: pl.DataFrame, *, cutoff: date, drift_since: date | None, windows_days: tuple[int, ...]) -> str:
     declared = run.case.model_dump(mode="json", include={"batch", "columns", "derived", "model", "task", "seed"})
     files = [path for room in TRAINING_ROOMS for path in sorted((PACKAGE / room).glob("*.py"))]
     return sha256_text(
@@ -182,6 +214,7 @@ def _key(run: Run, rows: pl.DataFrame, *, cutoff: date, drift_since: date | None
                 "cutoff": cutoff,
                 "drift_since": drift_since,
                 "rows": _digest(rows),
+                "windows_days": windows_days,
             }
         )
     )

@@ -1,4 +1,4 @@
-"""What a person orders by hand: promote this version, roll back to that one.
+"""What a person orders by hand: promote this version, roll back to that one, train a challenger.
 
 Everything that could be wrong is looked at before anything is changed: that the version exists whole, passed its gate
 (unless forced) or was champion before, and that there is something to go back to. Then one transaction puts it in
@@ -17,7 +17,7 @@ import polars as pl
 
 from driftbook.config import Settings, UseCase, load_use_case
 from driftbook.database import Database, open_database
-from driftbook.deployment import Office, Order, carry_out, history, load_office
+from driftbook.deployment import Office, Order, carry_out, history, latest_entries, load_office
 from driftbook.errors import DriftbookError, ModelError, StateError
 from driftbook.model.bundle import check_bundle
 from driftbook.storage import load_json
@@ -39,6 +39,11 @@ class Ordered:
     def sentence(self) -> str:
         """Who is in office now, and who was."""
         change, former = self.record["changes"][0], self.before.champion
+        if change["action"] == "retrain":
+            return (
+                f"{self.case.name}: a challenger is asked for (revision {self.record['revision']}). The next judged "
+                "day takes it over; it stands until one is trained, which needs targets and no challenger in place."
+            )
         was = f"; before it was version {former}" if former is not None else ""
         return (
             f"{self.case.name}: version {change['version']} is in office{was} "
@@ -109,6 +114,25 @@ def rollback(use_case: str, *, to: int | None = None, reason: str, settings: Set
         training = _training(settings, case, version)
         order = Order("rollback", version, why, _person(), _evidence(training, forced=False))
         return _carry_out(database, case, order, before)
+
+
+def ask_for_challenger(use_case: str, *, reason: str, settings: Settings) -> Ordered:
+    """Have a challenger trained, whether or not anything else calls for it.
+
+    The request waits for no cool-down, but for enough targets, and for a challenger in place to be judged.
+
+    Raises
+    ------
+    StateError
+        If the use case was never built, or the deployment was changed meanwhile.
+    """
+    case, why = load_use_case(use_case, settings=settings), _reason(reason)
+    with open_database(settings.database_url) as database:
+        before = _office(database, case)
+        last = latest_entries(database, case.name)[-1]["decision"]
+        facts = {"champion": before.champion, "challenger": before.challenger}
+        decided = {"decided": {name: last[name] for name in ("kind", "action", "reasons")}}
+        return _carry_out(database, case, Order("retrain", None, why, _person(), {**facts, **decided}), before)
 
 
 def follow(ordered: Ordered, *, settings: Settings) -> str | None:

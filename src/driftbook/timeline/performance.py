@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -11,8 +11,9 @@ from driftbook.data.batches import first_stream_day
 from driftbook.model.estimation import estimate_performance
 from driftbook.model.labelling import rows_to_label
 from driftbook.model.metrics import METRICS, performance_by_batch
-from driftbook.model.trust import calibration_trust, mean_share, reason, withdraw
+from driftbook.model.trust import mean_share, reason, withdraw
 from driftbook.tables import Format, format_value
+from driftbook.timeline.estimates import trust_of
 from driftbook.timeline.models import Version
 from driftbook.timeline.run import Run
 from driftbook.timeline.scoring import ensure_predictions, labelled_predictions
@@ -41,7 +42,7 @@ def measure_performance(run: Run, versions: Sequence[Version]) -> pl.DataFrame:
         estimated = estimate_performance(
             predictions, classes=classes, positive=positive, recalibration=version.recalibration
         )
-        estimated = withdraw(estimated, _trust(version, labelled))
+        estimated = withdraw(estimated, trust_of(version, labelled))
         lacking = pl.lit(version.recalibration.note or None, dtype=pl.String)
         estimated = estimated.with_columns(note=pl.coalesce("note", lacking))
         for kind, frame in (("realised", realised), ("estimated", estimated)):
@@ -51,7 +52,7 @@ def measure_performance(run: Run, versions: Sequence[Version]) -> pl.DataFrame:
 
 def estimate_state(run: Run, version: Version) -> tuple[str, list[str]]:
     """Whether the version's estimates may be believed as of the run's day, and why: a status and sentences."""
-    trust = _trust(version, labelled_predictions(run, ensure_predictions(run, version)))
+    trust = trust_of(version, labelled_predictions(run, ensure_predictions(run, version)))
     notes = [_sentence(version.recalibration.note)] if version.recalibration.note else []
     if trust.is_empty():
         return "unchecked", [
@@ -119,12 +120,6 @@ def newest_estimate(performance: pl.DataFrame, version: int) -> pl.DataFrame:
     return pl.DataFrame(
         rows, schema=dict.fromkeys(("batch_id", "metric", "estimated", "interval"), pl.String), orient="row"
     )
-
-
-def _trust(version: Version, labelled: pl.DataFrame) -> pl.DataFrame:
-    """The running test on the rows that the version had not learned from."""
-    unseen = labelled.filter(pl.col("event_time") > datetime.fromisoformat(version.trained_until))
-    return calibration_trust(unseen, classes=version.bundle.classes, recalibration=version.recalibration)
 
 
 def _sentence(text: str) -> str:

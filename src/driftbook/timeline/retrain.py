@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from driftbook.decisions.retraining_evidence import RetrainingEvidence
 from driftbook.timeline.models import load_versions, train_challenger
 from driftbook.timeline.run import Run
 
 NONE = "nothing, because no challenger was called for."
+NO_CHOICE = "none, because no challenger was called for or there was no choice."
 
 
 def retrain(run: Run, record: dict[str, Any]) -> dict[str, Any]:
@@ -28,11 +30,11 @@ def retrain(run: Run, record: dict[str, Any]) -> dict[str, Any]:
     if decision["action"] != "retrain":
         nothing = dict.fromkeys(("version", "training", "importance"))
         return {"status": "not_needed", "reasons": decision["reasons"], **nothing}
-    first = decision["evidence"]["given"]["first_alarmed_batch"]
+    evidence = RetrainingEvidence.from_json(decision["evidence"]["given"])
     version, reasons = train_challenger(
         run,
         cutoff=date.fromisoformat(record["day"]),
-        drift_since=date.fromisoformat(first[:10]) if first else None,
+        drift_since=evidence.drift_day,
     )
     return {
         "status": "trained" if version and version.passed else "failed_gate",

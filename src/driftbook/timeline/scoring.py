@@ -16,13 +16,16 @@ from driftbook.storage import read_parquet, sha256_file, write_once
 from driftbook.timeline.models import Version
 from driftbook.timeline.run import Run
 
+OUTLIER: tuple[tuple[str, PolarsDataType], ...] = (("outlier_score", pl.Float64), ("outlier", pl.String))
+
 
 def ensure_predictions(run: Run, version: Version) -> pl.DataFrame:
     """Predictions of ``version`` for every stream batch up to the run's day; missing ones are made now.
 
     Returns
     -------
-    Predictions frame: row_id, batch_id, event_time, version, prediction, prediction_score, probabilities.
+    Predictions frame: row_id, batch_id, event_time, version, prediction, prediction_score, probabilities,
+    outlier_score, outlier (null where the version has no detector).
     """
     index = batch_index(run.case, run.settings, as_of=run.as_of).filter(pl.col("part") == "stream")
     paths = {row["batch_id"]: _path(run, version, row["day"], row["batch_id"]) for row in index.to_dicts()}
@@ -34,8 +37,9 @@ def ensure_predictions(run: Run, version: Version) -> pl.DataFrame:
         rows = rows.filter(pl.col("batch_id").is_in(missing))
         made = _score(rows, version).partition_by("batch_id", as_dict=True)
         for batch_id in missing:
-            write_once(paths[batch_id], made.get((batch_id,), _empty()))
-    return read_parquet(*paths.values()) if paths else _empty()
+            write_once(paths[batch_id], made.get((batch_id,), _empty(version)))
+    found = read_parquet(*paths.values()) if paths else _empty(version)
+    return found if version.detector else found.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in OUTLIER)
 
 
 def scores_in_training(version: Version) -> pl.Series:
@@ -62,13 +66,13 @@ def _path(run: Run, version: Version, day: date, batch_id: str) -> Path:
 
 def _score(rows: pl.DataFrame, version: Version) -> pl.DataFrame:
     if rows.is_empty():
-        return _empty()
-    scores = version.bundle.score(rows).select("prediction", "prediction_score", "probabilities")
+        return _empty(version)
+    scores = version.score(rows).drop("row_id")
     identity = rows.select("row_id", "batch_id", "event_time", version=pl.lit(version.number, dtype=pl.Int64))
     return identity.hstack(scores)
 
 
-def _empty() -> pl.DataFrame:
+def _empty(version: Version) -> pl.DataFrame:
     schema: dict[str, PolarsDataType] = {
         "row_id": pl.String,
         "batch_id": pl.String,
@@ -77,5 +81,6 @@ def _empty() -> pl.DataFrame:
         "prediction": pl.String,
         "prediction_score": pl.Float64,
         "probabilities": pl.List(pl.Float64),
+        **(dict(OUTLIER) if version.detector else {}),
     }
     return pl.DataFrame(schema=schema)

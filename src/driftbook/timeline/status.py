@@ -25,16 +25,16 @@ def drift_status(run: Run, reign: Reign, story: Story) -> dict[str, Any]:
     Returns
     -------
     ``status`` (green, amber, red), ``as_of``, ``batch_id``, ``champion``, ``share_of_drifted_columns``,
-    ``drifted_columns``, ``columns`` (per column its methods), ``prediction_drift``, ``target_drift``, ``table_drift``,
-    ``alarmed_batches`` and ``first_alarmed_batch`` of the run that still stands, ``causes`` of that (columns, since,
-    sentence, segment, shares), ``decision``.
+    ``drifted_columns``, ``columns`` (per column its methods), ``outlier_drift``, ``prediction_drift``,
+    ``target_drift``, ``table_drift``, ``alarmed_batches`` and ``first_alarmed_batch`` of the run that still stands,
+    ``causes`` of that (columns, since, sentence, segment, shares), ``decision``.
     """
     newest = reign.verdicts.tail(1).to_dicts()[0]
     table = reign.table.filter(pl.col("batch_id") == newest["batch_id"])
     alarms = reign.alarm_run(run.as_of)
     decision = story.entries[-1]["decision"]
     why = explain_reign(run, reign) if alarms else Explanation()
-    level = 0 if not alarms else 1 if len(alarms) < run.policy.retraining.alarmed_batches else 2
+    level = 0 if not newest["alarmed"] else 1 if len(alarms) < run.policy.retraining.alarmed_batches else 2
     return {
         "schema": 1,
         "use_case": run.case.name,
@@ -46,6 +46,7 @@ def drift_status(run: Run, reign: Reign, story: Story) -> dict[str, Any]:
         "share_of_drifted_columns": newest["share"],
         "drifted_columns": sorted(reign.drifted_features([newest["batch_id"]])),
         "columns": _by_column(table, "feature"),
+        "outlier_drift": _by_column(table, "outlier"),
         "prediction_drift": _by_column(table, "prediction"),
         "target_drift": _by_column(table, "target"),
         "table_drift": _by_column(table, "table"),

@@ -10,7 +10,7 @@ import polars as pl
 
 from driftbook.tables import NOTHING, SHAPES, TONES, format_value
 from driftbook.timeline.standing import Standing
-from driftbook.timeline.verdict import WORDS
+from driftbook.timeline.verdict import WORDS, describe_watch
 from driftbook.words import CHANGES
 
 WIDTH = 110
@@ -50,9 +50,10 @@ def status_of_one(standing: Standing) -> str:
         ("challenger", _version(standing.office.challenger)),
         ("previous", _version(standing.office.previous)),
         ("decided", _decided(standing)),
+        *(("watched", told) for told in describe_watch(standing.last or {})),
         ("drift", standing.drift.removeprefix("Drift: ")),
         ("open", _open(standing)),
-        *(("ordered", f"{order}; the next build scores with it") for order in standing.orders),
+        *(("ordered", f"{order}; the next build takes it over") for order in standing.orders),
     ]
     if standing.mirror_differs:
         facts.append(("MLflow", "its aliases say otherwise; the next build or order sets them right"))

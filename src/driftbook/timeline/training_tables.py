@@ -20,13 +20,42 @@ def training_facts(training: dict[str, Any] | None) -> pl.DataFrame:
     facts = {
         "rows": f"{training['rows']:,}: {training['train_rows']:,} to learn from, {training['test_rows']:,} to test on",
         "days": f"{training['trained_from'][:10]} to {training['trained_until'][:10]}",
-        "chosen": plain(training["window"]),
+        "chosen": window_words(training["window"]),
         "features": f"{len(training['features'])}",
         "classes": ", ".join(training["classes"][:8]) + (" …" if len(training["classes"]) > 8 else ""),
         "tuning": f"{len(training['trials'])} trials; the chosen one has {training['rounds']} boosting rounds",
         "digest of the rows": f"sha256 {training['data_sha256'][:16]}…",
     }
     return pl.DataFrame({"fact": list(facts), "value": list(facts.values())})
+
+
+def windows_tried(training: dict[str, Any] | None) -> pl.DataFrame:
+    """The windows that were tried, the best first, each with the log loss of a small model on the newest rows.
+
+    Nothing where there was no choice, or for a version trained before the losses were recorded.
+    """
+    losses = (training or {}).get("window_losses", {})
+    rows = [
+        {
+            "window": window_words(name),
+            "log_loss": f"{loss:.4f}",
+            "taken": "taken" if name == training["window"] else "",
+        }
+        for name, loss in sorted(losses.items(), key=lambda each: (each[1], each[0]))
+        if training is not None
+    ]
+    return pl.DataFrame(rows, schema=dict.fromkeys(("window", "log_loss", "taken"), pl.String))
+
+
+def window_words(name: str) -> str:
+    """A training window in plain words.
+
+    Examples
+    --------
+    >>> window_words("last_30_days"), window_words("since_drift")
+    ('the last 30 days', 'only rows since the drift set in')
+    """
+    return f"the {plain(name)}" if name.startswith("last_") else plain(name)
 
 
 def compare_with_baselines(training: dict[str, Any], case: UseCase, settings: Settings) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from driftbook.tables import SPACE
-from driftbook.timeline.journal import Entry
+from driftbook.timeline.journal import Entry, office_in_force
 
 WORDS = {
     "green": "the model is well",
@@ -28,8 +28,10 @@ ACTIONS = {
 ORDERS = {
     "promote": "version {version} promoted by {actor}: {reason}",
     "rollback": "version {version} put back by {actor}: {reason}",
+    "retrain": "a challenger asked for by {actor}: {reason}",
 }
 PREDICTIONS = frozenset({"prediction", "prediction_score"})
+OUTLIER = "outlier"
 WHOLE = "all columns"  # what methods on whole batches speak of; no column of the customer either
 SHOWN_COLUMNS, SHOWN_SPELLS, SHOWN_CHANGES = 4, 2, 4
 
@@ -67,7 +69,7 @@ def describe_changes(entries: Sequence[Entry]) -> str:
         describe_change(change, day=entry["day"])
         for entry in entries
         for change in [*entry["changes"], *_failed(entry)]
-        if change["action"] in ACTIONS
+        if change["action"] in {*ACTIONS, *ORDERS}
     ]
     earlier = len(told) - SHOWN_CHANGES
     return "; ".join([*([f"{earlier} earlier changes"] if earlier > 0 else []), *told[-SHOWN_CHANGES:]])
@@ -109,18 +111,34 @@ def verdict_sentences(entries: Sequence[Entry], *, orders: Sequence[Entry] = ())
         What persons ordered since the last day.
     """
     last = entries[-1]
-    changes, decision, office = describe_changes(entries), last["decision"], (orders or entries)[-1]["office"]
+    changes, decision, office = describe_changes(entries), last["decision"], office_in_force(last, orders)
     model = f"Model in use: version {office['champion']}"
     if office["challenger"]:
         model += f"; version {office['challenger']} is its challenger"
     return [
         describe_drift(entries),
         *_lapse(last),
+        *_doubt(last),
         *([f"Done: {changes}."] if changes else []),
         f"Decided for {last['day']}: {decision['action']}. {decision['reasons'][0]}",
+        *describe_watch(last),
         *(f"Ordered since: {describe_order(order)}." for order in orders),
         f"{model}.",
     ]
+
+
+def describe_watch(entry: Entry) -> list[str]:
+    """What was seen of a promoted champion that is watched; nothing where nobody is.
+
+    Examples
+    --------
+    >>> describe_watch({"watch": {"reasons": ["Version 2 is watched against version 1 before it."]}})
+    ['Version 2 is watched against version 1 before it.']
+    >>> describe_watch({"watch": None})
+    []
+    """
+    watch = entry.get("watch")
+    return [watch["reasons"][0]] if watch else []
 
 
 def printed(summary: Mapping[str, Any]) -> str:
@@ -146,6 +164,20 @@ def _lapse(last: Entry) -> list[str]:
     return [f"Accuracy: {value} on the latest {seen['rows']:,} rows with known targets, below its limit of {limit}."]
 
 
+def _doubt(last: Entry) -> list[str]:
+    """That accuracy is estimated below its limit, or can no longer be estimated; nothing to say otherwise."""
+    seen = last.get("estimate")
+    if not seen:
+        return []
+    if seen["withdrawn"]:
+        since, known = seen["withdrawn"]["since"], seen["withdrawn"]["known_on"]
+        return [f"Estimates: withdrawn since {since}, because targets known on {known} contradict them."]
+    if not seen["fell"]:
+        return []
+    value, limit = (f"{100 * seen[name]:.1f}{SPACE}%" for name in ("value", "limit"))
+    return [f"Estimated accuracy: {value} since {seen['first_batch']}, no targets yet, below its limit of {limit}."]
+
+
 def _failed(entry: Entry) -> list[dict[str, Any]]:
     trained = entry["trained"]
     return [{"action": "fail"}] if trained and not trained["passed"] else []
@@ -161,10 +193,11 @@ def _period(spell: Sequence[Entry], entries: Sequence[Entry]) -> str:
 def _columns(spell: Sequence[Entry]) -> str:
     """The columns that drifted most often, and whether the predictions did."""
     columns = _by_frequency(spell)
-    features = [name for name in columns if name not in PREDICTIONS and name != WHOLE]
+    features = [name for name in columns if name not in {*PREDICTIONS, OUTLIER, WHOLE}]
     hidden = len(features) - SHOWN_COLUMNS
     parts = features[:SHOWN_COLUMNS] + ([f"{hidden} more column{'' if hidden == 1 else 's'}"] if hidden > 0 else [])
     parts += ["the predictions"] if PREDICTIONS & set(columns) else []
+    parts += ["the share of suspicious rows"] if OUTLIER in columns else []
     parts += ["the batch as a whole"] if not parts else []
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 

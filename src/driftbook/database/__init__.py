@@ -19,67 +19,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
+from driftbook.database.tables import TABLES
+from driftbook.database.url import parse_url
 from driftbook.errors import BusyError, ConfigError, StateError
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 20.0
 _CREATION_LOCK = 0x64726966  # the key under which PostgreSQL lets one process at a time create the tables
-
-_TABLES = sa.MetaData()
-sa.Table("schema_version", _TABLES, sa.Column("version", sa.Integer, primary_key=True))
-sa.Table(
-    "deployment",
-    _TABLES,
-    sa.Column("use_case", sa.Text, primary_key=True),
-    sa.Column("revision", sa.Integer, nullable=False),
-    sa.Column("champion", sa.Integer),
-    sa.Column("challenger", sa.Integer),
-    sa.Column("previous", sa.Integer),
-)
-sa.Table(
-    "deployment_change",
-    _TABLES,
-    sa.Column("use_case", sa.Text, primary_key=True),
-    sa.Column("revision", sa.Integer, primary_key=True),
-    sa.Column("at", sa.Text, nullable=False),
-    sa.Column("day", sa.Text, nullable=False),
-    sa.Column("action", sa.Text, nullable=False),
-    sa.Column("version", sa.Integer),
-    sa.Column("actor", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("record_sha256", sa.Text),
-)
-sa.Table(
-    "journal",
-    _TABLES,
-    sa.Column("use_case", sa.Text, primary_key=True),
-    sa.Column("batch_id", sa.Text, primary_key=True),
-    *(sa.Column(name, sa.Text, nullable=False) for name in ("as_of", "entry", "sha256")),
-)
-sa.Table(
-    "deployment_order",
-    _TABLES,
-    sa.Column("use_case", sa.Text, primary_key=True),
-    sa.Column("revision", sa.Integer, primary_key=True),
-    *(sa.Column(name, sa.Text, nullable=False) for name in ("day", "entry", "sha256")),
-)
-sa.Table(
-    "alert",
-    _TABLES,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("use_case", sa.Text, nullable=False, index=True),
-    *(sa.Column(name, sa.Text, nullable=False) for name in ("severity", "subject", "message")),
-    *(sa.Column(name, sa.Text, nullable=False) for name in ("first_batch", "last_batch", "state")),
-    sa.Column("note", sa.Text),
-    sa.Column("at", sa.Text, nullable=False),
-)
-sa.Table(
-    "notification",
-    _TABLES,
-    sa.Column("alert_key", sa.Text, primary_key=True),
-    sa.Column("channel", sa.Text, primary_key=True),
-    sa.Column("at", sa.Text, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -166,7 +112,7 @@ def open_database(url: str) -> Database:
     ...     database.rows("SELECT version FROM schema_version")
     [{'version': 1}]
     """
-    engine = _engine(_parsed(url))
+    engine = _engine(parse_url(url))
     database = Database(engine)
     try:
         with _translated(database.name):
@@ -178,7 +124,7 @@ def open_database(url: str) -> Database:
                 _create_tables(engine)
         _require_version(database)
         with _translated(database.name):
-            if there and not there.issuperset(_TABLES.tables):  # of this version, from before a table was added
+            if there and not there.issuperset(TABLES.tables):  # of this version, from before a table was added
                 _create_tables(engine)
     except BaseException:
         engine.dispose()
@@ -197,24 +143,6 @@ def utc_text(moment: datetime) -> str:
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
     return moment.isoformat(timespec="seconds")
-
-
-def _parsed(url: str) -> sa.URL:
-    try:
-        parsed = sa.make_url(url)
-    except exc.ArgumentError:
-        raise ConfigError(
-            "DRIFTBOOK_DATABASE_URL is no database URL; expected sqlite:///path/to/file.db or "
-            "postgresql://user:password@host/name (the value is not shown, it may hold a password)"
-        ) from None
-    kind = parsed.get_backend_name()
-    if kind in ("postgres", "postgresql"):
-        return parsed.set(drivername="postgresql+psycopg")
-    if kind == "sqlite":
-        return parsed
-    raise ConfigError(
-        f"driftbook keeps its state in sqlite or postgresql, not in {kind!r}; change DRIFTBOOK_DATABASE_URL"
-    )
 
 
 def _engine(url: sa.URL) -> sa.Engine:
@@ -254,7 +182,7 @@ def _create_tables(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CREATION_LOCK})
-        _TABLES.create_all(connection)
+        TABLES.create_all(connection)
         insert = "INSERT INTO schema_version (version) VALUES (:version) ON CONFLICT DO NOTHING"
         connection.execute(sa.text(insert), {"version": SCHEMA_VERSION})
 
