@@ -97,7 +97,10 @@ def report_of(text: str, *, use_case: str, settings: Settings) -> Path:
     except ValueError:
         folder = Path(text)
     if not folder.is_dir():
-        raise DataError(f"expected a report folder or a day like 2026-06-30 of {use_case}, found {text!r}")
+        reports = settings.report_folder(use_case, date.min).parent
+        days = sorted(path.parent.name for path in reports.glob("????-??-??/manifest.json"))
+        there = f"its latest report is of {days[-1]}" if days else "it has no report yet: build it first"
+        raise DataError(f"expected a report folder or a day like 2026-06-30 of {use_case}, found {text!r}; {there}")
     return folder
 
 
@@ -123,11 +126,12 @@ def _days(old: list[Mapping[str, Any]], new: list[Mapping[str, Any]]) -> Iterato
 
 
 def _judged(entry: Mapping[str, Any]) -> dict[str, Any]:
-    decision, accuracy = entry["decision"], entry.get("accuracy") or {}
+    decision, accuracy, watch = entry["decision"], entry.get("accuracy") or {}, entry.get("watch") or {}
     return {
         "alarm": "yes" if entry["drift"]["alarmed"] else "no",
         "drifted columns": entry["drift"]["drifted_columns"],
         "decision": f"{decision['kind']}: {decision['action']}",
+        "watch over the champion": watch.get("action"),
         "changes": [f"{each['action']} {each['version']}" for each in entry["changes"]],
         "in office": entry["office"],
         "accuracy": accuracy.get("value"),

@@ -15,12 +15,14 @@ from typing import Any
 
 import driftbook
 from driftbook.config import Policy, Settings, UseCase
+from driftbook.data.dealing import before_service
 from driftbook.data.ingestion import partition_files
 from driftbook.data.sources import source_files
+from driftbook.model.footprint import LATENCY_FILE
 from driftbook.storage import canonical_json, sha256_file, sha256_text
 
 PACKAGE = Path(driftbook.__file__).parent
-SCHEMA = 2
+SCHEMA = 3
 UNFINISHED = ("manifest.json", "summary.json", "alerts.json", "08_write_audit.ipynb", "08_write_audit.html")
 # what determined a run in a few values; the rest of a manifest are lists of files
 DETERMINANTS = (
@@ -59,6 +61,7 @@ def build_manifest(
         "as_of": as_of,
         "parameters": {"use_case": base, "scenario": variant or "declared", "as_of": as_of},
         "seed": case.seed,
+        "declaration": case.model_dump(mode="json"),
         "declaration_sha256": sha256_text(canonical_json(case.model_dump(mode="json"))),
         "policy": policy.name,
         "policy_sha256": sha256_text(canonical_json(policy.model_dump(mode="json"))),
@@ -95,12 +98,14 @@ def git_state(root: Path) -> dict[str, Any]:
 
 
 def folder_digests(folder: Path) -> dict[str, str]:
-    """sha256 of every file of a folder, by name."""
-    return {path.name: sha256_file(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    """sha256 of every file of a model's folder, by name; not of the measured time, which is no two times the same."""
+    files = (path for path in sorted(folder.iterdir()) if path.is_file() and path.name != LATENCY_FILE)
+    return {path.name: sha256_file(path) for path in files}
 
 
 def _raw_digests(case: UseCase, settings: Settings) -> dict[str, str]:
     """Of the files a person dropped in; a database is known by the batches that were made of it."""
+    case = before_service(case)
     if case.source.kind != "files":
         return {}
     return {path.name: sha256_file(path) for path in source_files(case, settings)}

@@ -20,10 +20,11 @@ from typing import Any
 
 from driftbook.audit.what_if import Alarms, alarms_under
 from driftbook.config import Policy, Settings
-from driftbook.config.policy import PromotionPolicy, RetrainingPolicy
+from driftbook.config.policy import PromotionPolicy, RetrainingPolicy, RollbackPolicy
 from driftbook.decisions import Decision
 from driftbook.decisions.promotion import PromotionEvidence, decide_promotion
 from driftbook.decisions.retraining import RetrainingEvidence, decide_retraining
+from driftbook.decisions.rollback import decide_rollback
 from driftbook.errors import StateError, UnknownNameError
 from driftbook.storage import canonical_json, load_json
 
@@ -41,8 +42,18 @@ def _promotion(given: Any, policy: Any) -> Decision:
     return decide_promotion(PromotionEvidence.from_json(given), PromotionPolicy.model_validate(policy))
 
 
+def _rollback(given: Any, policy: Any) -> Decision:
+    rules = {name: value for name, value in policy.items() if name != "metric"}
+    evidence = PromotionEvidence.from_json(given)
+    return decide_rollback(evidence, RollbackPolicy.model_validate(rules), metric=policy["metric"])
+
+
 # kind of decision -> how it is derived from ``given`` and the policy; the policy's section has the kind's name
-RULES: dict[str, Callable[[Any, Any], Decision]] = {"retraining": _retraining, "promotion": _promotion}
+RULES: dict[str, Callable[[Any, Any], Decision]] = {
+    "retraining": _retraining,
+    "promotion": _promotion,
+    "rollback": _rollback,
+}
 
 
 @dataclass(frozen=True)
@@ -113,12 +124,16 @@ def replay(settings: Settings, use_case: str, *, as_of: date | None = None, poli
 
     Raises
     ------
+    StateError
+        If there is no report at all.
     UnknownNameError
-        If there is no such report.
+        If there is none of that day.
     """
     days = reported_days(settings, use_case)
-    if not days or (as_of is not None and as_of not in days):
-        raise UnknownNameError(f"report of {use_case} as of", str(as_of or "any day"), (str(day) for day in days))
+    if not days:
+        raise StateError(f"there is no report of {use_case} yet; build it: driftbook build --use-case {use_case}")
+    if as_of is not None and as_of not in days:
+        raise UnknownNameError(f"report of {use_case} as of", str(as_of), (str(day) for day in days))
     folder = settings.report_folder(use_case, as_of or days[-1])
     began = time.perf_counter()
     alarms = alarms_under(folder, policy) if policy else None
@@ -150,21 +165,41 @@ def replay_decision(record: Record, *, policy: Policy | None = None, alarms: Ala
     try:
         given, rules = evidence["given"], evidence["policy"]
         if policy is not None:
-            rules = getattr(policy, kind).model_dump(mode="json")
+            rules = rules_of(policy, kind)
             given = alarms.evidence(given, record["during"]) if alarms and kind == "retraining" else given
         return RULES[kind](given, rules)
     except (TypeError, KeyError, ValueError) as error:
         raise StateError(f"the record cannot be read by this version of driftbook ({error})") from error
 
 
+def rules_of(policy: Policy, kind: str) -> dict[str, Any]:
+    """The section of a policy that a kind of decision follows; a rollback judges by the metric of the promotion.
+
+    Examples
+    --------
+    >>> from driftbook.config import load_policy
+    >>> rules_of(load_policy("calibrated"), "rollback")["metric"]
+    'accuracy'
+    """
+    rules: dict[str, Any] = getattr(policy, kind).model_dump(mode="json")
+    return {**rules, "metric": policy.promotion.metric} if kind == "rollback" else rules
+
+
+def decisions_of(entry: Record) -> Iterator[Record]:
+    """A day's entry once for each decision it holds, as its ``decision``: the watch over the champion is one too."""
+    yield entry
+    if entry.get("watch") is not None:
+        yield {**entry, "decision": entry["watch"]}
+
+
 def _records(folder: Path, policy: Policy | None) -> Iterator[tuple[str, Record]]:
-    """Entries of the story, and the records that hold a single one (the same days: not asked under another policy)."""
+    """Decisions of the story, and of the records that hold a day of it (not asked under another policy)."""
     for entry in load_json(folder / STORY):
-        yield STORY, entry
+        yield from ((STORY, each) for each in decisions_of(entry))
     for name in SINGLE_RECORDS if policy is None else ():
         record = load_json(folder / name) if (folder / name).exists() else {}
         if "given" in (record.get("decision") or {}).get("evidence", {}):
-            yield name, record
+            yield from ((name, each) for each in decisions_of(record))
 
 
 def _replay_record(name: str, record: Record, policy: Policy | None, alarms: Alarms | None) -> Replayed:
@@ -181,7 +216,7 @@ def _replay_record(name: str, record: Record, policy: Policy | None, alarms: Ala
         return Replayed(**same, now=derived.action, differs="" if derived.action == told["action"] else _why(derived))
     before = {key: told[key] for key in ("action", "reasons", "evidence")}
     now = json.loads(canonical_json(derived.to_json()))
-    place = next(_differences(before, now), "")
+    place = next(differences(before, now), "")
     return Replayed(**same, now=derived.action, differs=f"{name}: {place}" if place else "")
 
 
@@ -189,18 +224,24 @@ def _why(decision: Decision) -> str:
     return decision.reasons[0]
 
 
-def _differences(before: Any, now: Any, place: str = "") -> Iterator[str]:
-    """Where two records differ, as ``key.key: then → now``."""
+def differences(before: Any, now: Any, place: str = "") -> Iterator[str]:
+    """Where two records differ, as ``key.key: then → now``.
+
+    Examples
+    --------
+    >>> list(differences({"a": [1, 2]}, {"a": [1, 3]}))
+    ['a 2: 2 → 3']
+    """
     if isinstance(before, dict) and isinstance(now, dict):
         for key in sorted({*before, *now}):
             inner = f"{place}.{key}" if place else key
             if key not in before or key not in now:
                 yield f"{inner}: {'not on record' if key not in before else 'not derived any more'}"
             else:
-                yield from _differences(before[key], now[key], inner)
+                yield from differences(before[key], now[key], inner)
     elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         for number, pair in enumerate(zip(before, now, strict=True), start=1):
-            yield from _differences(*pair, f"{place} {number}")
+            yield from differences(*pair, f"{place} {number}")
     elif before != now:
         yield f"{place}: {_short(before)} → {_short(now)}"
 

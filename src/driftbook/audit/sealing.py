@@ -21,7 +21,7 @@ from driftbook.config import Settings
 from driftbook.errors import ConfigError, StateError
 from driftbook.storage import load_json, write_json
 
-DATA_KINDS = ("batches", "targets", "predictions", "quarantine")
+DATA_KINDS = ("batches", "targets", "predictions", "quarantine", "answers")
 BEING_WRITTEN: Digest = {}
 
 
@@ -41,7 +41,14 @@ def load_pending(settings: Settings, use_case: str, as_of: date) -> dict[str, Di
 
 
 def seal_run(
-    settings: Settings, use_case: str, as_of: date, *, products: Sequence[Path], by: str, now: datetime
+    settings: Settings,
+    use_case: str,
+    as_of: date,
+    *,
+    products: Sequence[Path],
+    by: str,
+    now: datetime,
+    history: Mapping[str, str] | None = None,
 ) -> Line | None:
     """Append the line of a run that has ended; nothing if no file was made since the last one.
 
@@ -51,6 +58,9 @@ def seal_run(
         All products of the pipeline for this day.
     by, now
         Who built, and when.
+    history
+        Digest of every change of the deployment by its revision: those not sealed yet are kept in the line, and the
+        last revision, for what persons order later was no part of this run.
     """
     ledger, pending = read_ledger(settings, use_case), load_pending(settings, use_case, as_of)
     earlier = ledger.runs().get(as_of.isoformat())
@@ -65,6 +75,8 @@ def seal_run(
             "kind": "run",
             "as_of": as_of.isoformat(),
             "supersedes": earlier["number"] if earlier else None,
+            "revision": max(map(int, history), default=0) if history is not None else None,
+            "history": {key: each for key, each in (history or {}).items() if key not in sealed_changes(ledger)},
             "run": _determinants(settings.report_folder(use_case, as_of) / "manifest.json"),
             "products": {path.name: recorded.get(path.name) or digest_file(path, parts=True) for path in there},
             "files": _new_files(settings, use_case, sealed_files(ledger)),
@@ -100,6 +112,16 @@ def sealed_files(ledger: Ledger, *, until: int | None = None) -> dict[str, tuple
     return files
 
 
+def sealed_changes(ledger: Ledger) -> dict[str, tuple[str, int]]:
+    """Digest of every change of the history that is sealed, by its revision, and the line that says so."""
+    sealed: dict[str, tuple[str, int]] = {}
+    for line in ledger.lines:
+        if line["kind"] == "reset":
+            sealed.clear()
+        sealed |= {revision: (digest, line["number"]) for revision, digest in line.get("history", {}).items()}
+    return sealed
+
+
 def seal_reset(settings: Settings, use_case: str, *, by: str, now: datetime) -> Line | None:
     """Say in the ledger that all data and models of a use case were forgotten; nothing if it has no ledger."""
     for path in _pending_folder(settings, use_case).glob("????-??-??.json"):
@@ -129,7 +151,7 @@ def seal_tombstone(
     """
     if not reason.strip():
         raise ConfigError("a tombstone needs a reason, found none; say why with --reason")
-    known = _recorded_files(read_ledger(settings, use_case))
+    known = recorded_files(read_ledger(settings, use_case))
     files: dict[str, Digest | None] = {}
     for path in paths:
         name = _name(settings, path)
@@ -151,7 +173,7 @@ def report_name(line: Line, file: str) -> str:
     return f"reports/{line['use_case']}/{line['as_of']}/{file}"
 
 
-def _recorded_files(ledger: Ledger) -> dict[str, Digest | None]:
+def recorded_files(ledger: Ledger) -> dict[str, Digest | None]:
     """Every file on record, those of the reports in force included."""
     reports = {
         report_name(line, file): {key: digest[key] for key in ("bytes", "sha256")}
@@ -192,7 +214,8 @@ def _name(settings: Settings, path: Path) -> str:
     ConfigError
         If it lies elsewhere.
     """
-    full = path.resolve()
+    absolute = path.absolute()
+    full = absolute.parent.resolve() / absolute.name  # a file that is a link is known by its own place
     if not full.is_relative_to(settings.root.resolve()):
         raise ConfigError(f"expected a file of this workbench, found {path}; the ledger speaks of no others")
     return full.relative_to(settings.root.resolve()).as_posix()

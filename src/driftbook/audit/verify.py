@@ -1,7 +1,8 @@
 """Compares everything with the ledger: names the first thing that is not as it was recorded, and where.
 
-Nothing is asked but the files of the workbench, so an auditor can do it on a copy without a network. The order is that
-of a proof: the ledger itself, signatures, the reports day by day, then data, models and the journal.
+The files of the workbench are enough, so an auditor can do it on a copy without a network; the store is compared too
+where it is at hand. The order is that of a proof: the ledger itself, signatures, certificates, the reports day by day,
+then data and models, then journal and history.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from driftbook.audit.certificate import check_certificates
 from driftbook.audit.digests import Digest, Finding, compare_with
 from driftbook.audit.ledger import Ledger, Line, ledger_path, read_ledger
 from driftbook.audit.sealing import load_pending, report_name, sealed_files
 from driftbook.audit.signature import check_signatures
+from driftbook.audit.store import compare_store
 from driftbook.config import Settings
-from driftbook.errors import ConfigError, StateError, UnknownNameError
+from driftbook.errors import ConfigError, UnknownNameError
 
 SANDBOX = "sandbox"
 MOST_FINDINGS = 20
@@ -33,6 +36,7 @@ class Verification:
     files: int
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    entries: int = 0
 
     @property
     def holds(self) -> bool:
@@ -41,8 +45,11 @@ class Verification:
 
     def summary(self) -> str:
         """The outcome in a few lines, the first finding first."""
-        compared = f"{self.lines:,} ledger lines, {self.runs:,} reports, {self.files:,} files compared"
-        verdict = "as recorded" if self.holds else f"NOT as recorded, {len(self.findings):,} findings"
+        store = f", {self.entries:,} journal entries" if self.entries else ""
+        counts = {"ledger line": self.lines, "report": self.runs, "file": self.files}
+        told = ", ".join(_counted(count, name) for name, count in counts.items())
+        compared = f"{told}{store} compared"
+        verdict = "as recorded" if self.holds else f"NOT as recorded, {_counted(len(self.findings), 'finding')}"
         hidden = len(self.findings) - MOST_FINDINGS
         shown = [f"  {finding}" for finding in self.findings[:MOST_FINDINGS]]
         more = [f"  … and {hidden:,} more"] if hidden > 0 else []
@@ -96,9 +103,10 @@ def _verify_one(settings: Settings, use_case: str, *, as_of: date | None, truste
         until = max((line["number"] for line in runs.values()), default=None)
     findings, notes = [*ledger.findings], [*_tombstones(ledger)]
     faults, signed = check_signatures(ledger, name=name, trusted=trusted)
+    unfit, repeated = check_certificates(ledger, name=name)
     known = _names_by_digest(ledger)
     files = sealed_files(ledger, until=until)
-    findings += faults
+    findings += [*faults, *unfit]
     for day, line in runs.items():
         noted = load_pending(settings, use_case, date.fromisoformat(day))
         findings += _compare_report(settings, line, noted=noted, known=known, explained=files)
@@ -107,9 +115,11 @@ def _verify_one(settings: Settings, use_case: str, *, as_of: date | None, truste
     if as_of is None:
         unsealed, waiting = _unsealed_reports(settings, use_case, ledger)
         findings, notes = findings + unsealed, notes + waiting
-    findings += _journal(settings, use_case)
+    store = compare_store(settings, use_case, ledger)
+    findings += store.findings
     count = len(files) + sum(len(line["products"]) for line in runs.values())
-    return Verification(use_case, len(ledger.lines), len(runs), count, tuple(findings), (*signed, *notes))
+    told = (*signed, *repeated, *notes, *store.notes)
+    return Verification(use_case, len(ledger.lines), len(runs), count, tuple(findings), told, store.entries)
 
 
 def _compare_report(
@@ -155,23 +165,6 @@ def _unsealed_reports(settings: Settings, use_case: str, ledger: Ledger) -> tupl
     return findings, notes
 
 
-def _journal(settings: Settings, use_case: str) -> list[Finding]:
-    """The journal's entries against their own digests, where the store is a file of this workbench."""
-    path = Path(settings.database_url.removeprefix("sqlite:///"))
-    if not settings.database_url.startswith("sqlite:///") or not path.is_file():
-        return []
-    from driftbook.database import open_database
-    from driftbook.deployment import journal_before
-
-    try:
-        with open_database(settings.database_url) as database:
-            journal_before(database, use_case, date.max)
-    except StateError as error:
-        shown = path.relative_to(settings.root).as_posix() if path.is_relative_to(settings.root) else path.name
-        return [Finding("changed", shown, "journal", str(error))]
-    return []
-
-
 def _tombstones(ledger: Ledger) -> list[str]:
     return [
         f"line {line['number']}: {len(line['files'])} files were edited or removed on purpose by {line['by']} "
@@ -194,3 +187,7 @@ def _is_day(text: str) -> bool:
         return bool(date.fromisoformat(text))
     except ValueError:
         return False
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}{'' if count == 1 else 's'}"

@@ -66,21 +66,37 @@ class Alarms:
             "first_alarmed_batch": run[0] if run else None,
             "drifted_importance": {name: self.shares.get(name, 0.0) for name in features},
             "prediction_drifted": "prediction" in drifted["role"].to_list(),
+            **self._later(given, run),
         }
         if changed["first_alarmed_batch"] == given["first_alarmed_batch"]:
             return {**given, **changed}
-        since = run[0] if run else f"{given['trained_until']}~"
+        since = changed.get("drift_since") or (run[0] if run else f"{given['trained_until']}~")
         known = pl.col("targets_known_on") <= date.fromisoformat(given["as_of"])
         fresh = self.batches.filter(known & (pl.col("batch_id") >= since))
         counted = {"new_labelled_rows": int(fresh["rows"].sum()), "new_labelled_batches": fresh.height}
         return {**given, **changed, **counted}
 
-    def _run(self, day: str) -> list[str]:
-        """The run of alarmed batches that ends on ``day``."""
+    def _later(self, given: Mapping[str, Any], run: list[str]) -> dict[str, Any]:
+        """What the first records do not hold: the run of drifted predictions, and since when anything drifted."""
+        if "prediction_batches" not in given:
+            return {}
+        predictions = self._run(given["as_of"], "prediction_drifted")
+        first = predictions[0] if predictions else None
+        signs = [given["accumulated"]["batch_id"]] if "accumulated" in given else []
+        signs += [given["withdrawn"]["since"]] if "withdrawn" in given else []
+        since = {"drift_since": run[0] if run else min(signs, default=None)}
+        return {
+            "prediction_batches": len(predictions),
+            "first_prediction_batch": first,
+            "prediction_excess": None,
+        } | since
+
+    def _run(self, day: str, condition: str = "alarmed") -> list[str]:
+        """The run of batches that ends on ``day`` and meets the condition: unless named another, that it alarmed."""
         run: list[str] = []
         until = self.verdicts.filter(pl.col("batch_id").str.slice(0, 10) <= day).sort("batch_id", descending=True)
         for row in until.iter_rows(named=True):
-            if not row["alarmed"]:
+            if not row[condition] or (condition == "alarmed" and row["only_outliers"]):
                 break
             run.append(row["batch_id"])
         return run[::-1]

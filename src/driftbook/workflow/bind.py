@@ -15,6 +15,7 @@ import jinja2
 import yaml
 
 from driftbook.config import Settings, load_policy, load_use_case
+from driftbook.decisions.costs import check_metric
 from driftbook.errors import ConfigError, StateError, UnknownNameError
 from driftbook.timeline.run import Run
 
@@ -54,7 +55,9 @@ def bind(
             raise UnknownNameError("task", task, tasks)
         inputs = {name: _newest(tasks[name], settings) for name in upstream or []}
         products, sandbox = _in_sandbox(tasks[task], settings), True
-    return Run(case, load_policy(case.policy), settings, day, sandbox, inputs, products)
+    policy = load_policy(case.policy)
+    check_metric(policy.promotion.metric, case.costs)
+    return Run(case, policy, settings, day, sandbox, inputs, products)
 
 
 def parse_day(as_of: str | date) -> date:

@@ -68,9 +68,8 @@ def build(
         _set_mirror_right(case, settings)
         return Built(ran=False, summary=load_json(summary))
     base, _, variant = case.name.partition("-")
-    command = [str(Path(sys.executable).with_name("ploomber")), "build", *(["--force"] if force else [])]
-    command += ["--env--use_case", base, "--env--scenario", variant or DECLARED_SCENARIO]
-    command += ["--env--as_of", day.isoformat()]
+    command = ploomber_command(base, scenario=variant or DECLARED_SCENARIO, as_of=day.isoformat())
+    command += ["--force"] if force else []
     with patient_lock(settings):
         environment = {**os.environ, LOCK_HELD: "1", "DRIFTBOOK_ROOT": str(settings.root)}
         for attempt in range(1, ATTEMPTS + 1):
@@ -81,9 +80,24 @@ def build(
                 break
             click.echo(f"{SIGN}who is in office was changed during this build; the days are judged anew", err=True)
     if done.returncode != 0:
-        raise DriftbookError(_why(done, f"the build of {case.name} as of {day}"))
+        raise DriftbookError(failure_of(done, f"the build of {case.name} as of {day}"))
     click.echo(done.stderr, err=True, nl=False)
     return Built(ran=True, summary=load_json(summary))
+
+
+def ploomber_command(use_case: str, *, scenario: str, as_of: str) -> list[str]:
+    """What brings a report up to date, run in the workbench."""
+    command = [str(Path(sys.executable).with_name("ploomber")), "build"]
+    return [*command, "--env--use_case", use_case, "--env--scenario", scenario, "--env--as_of", as_of]
+
+
+def failure_of(done: subprocess.CompletedProcess[str], what: str) -> str:
+    """Why a build failed: what it said last, or how it ended."""
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        return f"{what} was ended by the system ({name}); nothing is half written: build again"
+    said = done.stderr.strip().removeprefix(SIGN)
+    return said or f"{what} failed without a word (exit code {done.returncode}); build again"
 
 
 def is_up_to_date(case: UseCase, settings: Settings, *, as_of: date) -> bool:
@@ -148,15 +162,6 @@ def _set_mirror_right(case: UseCase, settings: Settings) -> None:
 
     with open_database(settings.database_url) as database:
         mirror_aliases(settings, case, load_office(database, case.name))
-
-
-def _why(done: subprocess.CompletedProcess[str], what: str) -> str:
-    """Why a build failed: what it said last, or how it ended."""
-    if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
-        return f"{what} was ended by the system ({name}); nothing is half written: build again"
-    said = done.stderr.strip().removeprefix(SIGN)
-    return said or f"{what} failed without a word (exit code {done.returncode}); build again"
 
 
 def _last_day(case: UseCase, settings: Settings) -> date:

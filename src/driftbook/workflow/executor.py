@@ -26,6 +26,8 @@ from ploomber.executors import Serial
 from driftbook.audit.sealing import note_products, seal_run
 from driftbook.config import Settings, UseCase, load_use_case
 from driftbook.data.scenarios import scenario as find_scenario
+from driftbook.database import open_database
+from driftbook.deployment import load_stored
 from driftbook.errors import DriftbookError
 from driftbook.notify import ALERT_LOG
 from driftbook.processor import choose_sort
@@ -120,8 +122,10 @@ class NotebookExecutor(Serial):  # type: ignore[misc]
     def _seal(self, dag: Any) -> None:
         """Put the run into the ledger, unless this build made nothing."""
         products = [self.settings.root / path for name in dag for path in _paths(dag[name].product)]
+        with open_database(self.settings.database_url) as database:
+            history = load_stored(database, self.case.name).change_digests
         by, now = getpass.getuser(), datetime.now(UTC)
-        seal_run(self.settings, self.case.name, self.as_of, products=products, by=by, now=now)
+        seal_run(self.settings, self.case.name, self.as_of, products=products, by=by, now=now, history=history)
 
     def _say_verdict(self, seconds: float, *, alerts: list[str]) -> None:
         summary = self.settings.report_folder(self.case.name, self.as_of) / "summary.json"

@@ -85,17 +85,26 @@ def input_digest(case: UseCase, settings: Settings) -> str:
 
     Files are digested once, as long as size and time of change stay. A database cannot say whether it changed, so
     the answer to the query is digested each time: a build that takes new rows for none would be worse than a slow one.
+    Of a service's log the closed days count.
     """
-    parts = [canonical_json(case.model_dump(mode="json"))]
+    parts = [canonical_json(case.model_dump(mode="json", exclude={"service"}))]
+    if case.source.kind == "service":
+        from driftbook.data.dealing import before_service
+        from driftbook.data.served import log_mark
+
+        parts.append(log_mark(case, settings))
+        case = before_service(case)
     folder = settings.raw_folder(case.name)
     if case.source.kind == "files" and folder.is_dir():
         files = sorted(path for path in folder.iterdir() if path.is_file())
         parts += [f"{path.name} {_cached_digest(path, settings)}" for path in files]
     if case.source.kind == "sql":
+        from driftbook.data.ingestion import is_closed
         from driftbook.data.sources import load_table
 
-        table = load_table(case, settings).write_ipc(None, compression="uncompressed")
-        parts.append(hashlib.sha256(table.getbuffer()).hexdigest())
+        if not is_closed(settings.data_folder(case.name)):
+            table = load_table(case, settings).write_ipc(None, compression="uncompressed")
+            parts.append(hashlib.sha256(table.getbuffer()).hexdigest())
     return sha256_text("\n".join(parts))
 
 

@@ -14,10 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 from pprint import pformat
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from driftbook.storage import write_text
 
 SECRET_NAME = re.compile(r"^DRIFTBOOK_.*(URL|KEY|TOKEN|PASSWORD|SECRET|WEBHOOK)", re.IGNORECASE)
+HOOK_NAME = re.compile(r"HOOK|SLACK", re.IGNORECASE)
 SHORTEST_SECRET = 6
 # without the language JupyterLab adds it on opening, and offers to save what nobody has changed
 KEPT_METADATA = ("kernelspec", "language_info")
@@ -47,10 +49,15 @@ def normalise(notebook: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 def mask(text: str, root: Path) -> str:
-    """Replace secrets from the environment by ``***`` and absolute paths by relative ones."""
+    """Replace secrets from the environment by ``***`` and absolute paths by relative ones.
+
+    A secret is the whole value of a variable of ours that is called one, and the parts of an address that must not be
+    told by themselves: its password, as written and decoded, and what ends the address of a hook.
+    """
     for name, value in os.environ.items():
-        if SECRET_NAME.match(name) and len(value) >= SHORTEST_SECRET:
-            text = text.replace(value, "***").replace(json.dumps(value)[1:-1], "***")
+        if SECRET_NAME.match(name):
+            for secret in _secrets(value, is_hook=bool(HOOK_NAME.search(name))):
+                text = text.replace(secret, "***").replace(json.dumps(secret)[1:-1], "***")
     text = text.replace(f"{root}{os.sep}", "").replace(str(root), ".")
     return text.replace(f"{Path.home()}{os.sep}", "~/") if Path.home() != Path("/") else text
 
@@ -58,6 +65,37 @@ def mask(text: str, root: Path) -> str:
 def write_normalised(text: str, path: Path, root: Path) -> None:
     """Write a notebook's JSON text, normalised, atomically."""
     write_text(path, json.dumps(normalise(json.loads(text), root), indent=1, ensure_ascii=False) + "\n")
+
+
+def before_execution(notebook: dict[str, Any]) -> dict[str, Any]:
+    """The notebook that was executed, without outputs and injected parameters: ready to be executed again.
+
+    Examples
+    --------
+    >>> cell = {"cell_type": "code", "source": "1 + 1", "metadata": {"tags": []}, "outputs": [1], "execution_count": 3}
+    >>> before_execution({"cells": [cell]})["cells"][0]["outputs"]
+    []
+    """
+    cells = [cell for cell in notebook["cells"] if "injected-parameters" not in cell["metadata"].get("tags", [])]
+    fresh: dict[str, Any] = {"outputs": [], "execution_count": None}
+    return {**notebook, "cells": [{**cell, **(fresh if cell["cell_type"] == "code" else {})} for cell in cells]}
+
+
+def _secrets(value: str, *, is_hook: bool) -> list[str]:
+    """What must not be shown of a value, the longest first; a part that is a plain word is no secret worth the name.
+
+    Examples
+    --------
+    >>> _secrets("smtp://robot:s3cr3t%21@mail", is_hook=False)
+    ['smtp://robot:s3cr3t%21@mail', 's3cr3t%21', 's3cr3t!']
+    """
+    parts = []
+    with suppress(ValueError):  # no address
+        address = urlsplit(value)
+        parts = [address.password or "", unquote(address.password or "")]
+        parts += [address.path.rpartition("/")[2]] if is_hook else []
+    told = [value, *(part for part in parts if not part.isalpha())]
+    return sorted({secret for secret in told if len(secret) >= SHORTEST_SECRET}, key=lambda each: (-len(each), each))
 
 
 def _in_order(source: str | list[str]) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from driftbook.audit.sealing import seal_reset
 from driftbook.config import Settings, load_use_case
+from driftbook.data.erasing import UNDER_WAY
 from driftbook.workflow.lock import patient_lock
 
 
@@ -19,9 +20,10 @@ def reset(use_case: str, *, settings: Settings) -> None:
     case = load_use_case(use_case, settings=settings)
     with patient_lock(settings):
         folder = settings.data_folder(case.name)
-        for name in ("batches", "targets", "predictions", "quarantine"):
+        for name in ("batches", "targets", "predictions", "quarantine", "answers"):
             shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / "ingested.json").unlink(missing_ok=True)
+        for name in ("ingested.json", "closed_days.json", UNDER_WAY):
+            (folder / name).unlink(missing_ok=True)
         for kind in ("models", "fingerprints", "builds"):
             shutil.rmtree(settings.state_folder / kind / case.name, ignore_errors=True)
         with open_database(settings.database_url) as database:
