@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from driftbook.cli.options import AnyCaseOption, ReasonOption, ScenarioOption, UseCaseOption
-from driftbook.cli.proof import diff, replay, sign, tombstone, verify
+from driftbook.cli.proof import diff, erase, replay, sign, tombstone, verify
+from driftbook.cli.service import keys, serve, simulate_traffic
 from driftbook.errors import DriftbookError
 
 if TYPE_CHECKING:
@@ -96,6 +97,15 @@ def rollback(
 
     settings = Settings.find()
     _report(put_back(use_case, to=to, reason=reason, settings=settings), settings)
+
+
+@app.command()
+def retrain(reason: ReasonOption, use_case: UseCaseOption = "churn") -> None:
+    """Ask for a challenger; the next build trains one as soon as enough targets are known."""
+    from driftbook.config import Settings
+    from driftbook.timeline.orders import ask_for_challenger
+
+    typer.echo(ask_for_challenger(use_case, reason=reason, settings=Settings.find()).sentence)
 
 
 def _report(ordered: Ordered, settings: Settings) -> None:
@@ -201,8 +211,9 @@ def reset(
     typer.echo(f"forgot {use_case}")
 
 
-for command in (verify, sign, tombstone, replay, diff):
+for command in (verify, sign, tombstone, erase, replay, diff, serve, simulate_traffic):
     app.command()(command)
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The commands around the ledger: verify, sign, tombstone, replay, diff."""
+"""The commands around the ledger: verify, sign, tombstone, erase, replay, diff."""
 
 from __future__ import annotations
 
@@ -15,15 +15,37 @@ def verify(
     use_case: Annotated[str | None, typer.Option("--use-case", "-u", help="Only this one; default: all.")] = None,
     as_of: Annotated[str | None, typer.Option(help="Only the report of this day.")] = None,
     public_key: Annotated[Path | None, typer.Option(help="Public key that must have signed every run.")] = None,
+    rerun: Annotated[str | None, typer.Option(metavar="AS_OF", help="Repeat the run of this day and compare.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Leave what --rerun made in this new folder.")] = None,
 ) -> None:
     """Compare reports, data and models with the ledger. The exit code is 1 if anything is not as recorded."""
     from driftbook.audit.verify import verify as compare_with_ledger
     from driftbook.config import Settings
+    from driftbook.errors import ConfigError
 
+    if rerun is not None:
+        if as_of or public_key:
+            raise ConfigError("--rerun names the day itself and checks no key; leave --as-of and --public-key out")
+        _repeat(rerun, use_case=use_case, keep=keep)
+        return
+    if keep is not None:
+        raise ConfigError("--keep belongs to --rerun: only a repetition makes something to keep")
     day = _day(as_of)
     outcomes = compare_with_ledger(Settings.find(), use_case=use_case, as_of=day, trusted=public_key)
     typer.echo("\n".join(outcome.summary() for outcome in outcomes))
     if not all(outcome.holds for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _repeat(as_of: str, *, use_case: str | None, keep: Path | None) -> None:
+    from driftbook.config import Settings
+    from driftbook.workflow.bind import parse_day
+    from driftbook.workflow.rerun import rerun
+
+    typer.echo(f"repeating the run of {as_of} in a scratch folder; this takes as long as a build ...", err=True)
+    repetition, line = rerun(Settings.find(), use_case=use_case, as_of=parse_day(as_of), keep=keep)
+    typer.echo(f"{repetition.summary()}\n  certificate: line {line['number']} of the ledger")
+    if not repetition.reproduced:
         raise typer.Exit(1)
 
 
@@ -61,6 +83,21 @@ def tombstone(
 
     line = record(use_case, files, reason=reason, settings=Settings.find())
     typer.echo(f"recorded in line {line['number']} of the ledger of {use_case}: {len(line['files'])} files")
+
+
+def erase(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="Value of the declared columns.id.")],
+    use_case: UseCaseOption,
+    reason: Annotated[str, typer.Option(help="Why; it stays in the ledger for ever: name no person.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say where the person is found.")] = False,
+) -> None:
+    """Take a person's rows out of batches, targets, predictions and reports, so that the ledger goes on holding."""
+    from driftbook.config import Settings
+    from driftbook.workflow.prove import erase as take_out
+
+    settings = Settings.find()
+    done = take_out(use_case, identifier, reason=reason, dry_run=dry_run, settings=settings)
+    typer.echo("\n".join(each.summary(settings.root) for each in done))
 
 
 def replay(

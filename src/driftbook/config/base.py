@@ -17,9 +17,9 @@ from driftbook.errors import ConfigError
 
 
 class Frozen(BaseModel):
-    """Immutable, and refusing keys it does not know."""
+    """Immutable, and refusing keys it does not know and numbers that are none (nan, infinity)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
 
 Model = TypeVar("Model", bound=Frozen)
@@ -70,6 +70,8 @@ def _explain(fault: Any, model: type[BaseModel]) -> str:
         return f"{key}: no such key" + (f"; did you mean {close[0]!r}?" if close else "")
     if fault["type"] == "missing":
         return f"{key}: required, but missing"
+    if fault["type"] == "string_type" and isinstance(fault["input"], bool):
+        return f"{key}: a bare yes, no, on or off means true or false in YAML, found {fault['input']}; put it in quotes"
     message = str(fault["msg"]).removeprefix("Value error, ")
     found = "" if isinstance(fault["input"], dict) else f", found {fault['input']!r}"
     return f"{key}: {message}{found}"

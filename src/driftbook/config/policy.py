@@ -1,4 +1,4 @@
-"""The policy: which numbers count as drift, and when to alert, retrain, promote.
+"""The policy: which numbers count as drift, and when to alert, retrain, promote, roll back.
 
 Policies are named YAML files in ``src/driftbook/policies``. ``calibrated`` keeps a false-alarm budget;
 ``psi_bands`` and ``drifted_share`` are the customary fixed limits, for those who must use them.
@@ -6,10 +6,11 @@ Policies are named YAML files in ``src/driftbook/policies``. ``calibrated`` keep
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from driftbook.config.base import Frozen, load_yaml, parse
 from driftbook.errors import UnknownNameError
@@ -66,25 +67,105 @@ class DriftPolicy(Frozen):
     prediction_limit: float | None = None
 
 
+class BusinessRule(Frozen):
+    """A limit that a business sets to a realised figure, whatever the figure was in training.
+
+    Every figure but the log loss and the Brier score is a share from 0 to 1.
+
+    Examples
+    --------
+    >>> BusinessRule(metric="recall", minimum=0.7).minimum
+    0.7
+    """
+
+    metric: Literal["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier"]
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> BusinessRule:
+        if self.minimum is None and self.maximum is None:
+            raise ValueError(
+                f"a business rule on {self.metric} expects a minimum or a maximum, found neither; give one"
+            )
+        largest = math.inf if self.metric in ("log_loss", "brier") else 1.0
+        for name in ("minimum", "maximum"):
+            limit = getattr(self, name)
+            if limit is not None and not 0 <= limit <= largest:
+                expected = "0 or more" if largest == math.inf else "a share from 0 to 1, 0.7 for 70 percent"
+                raise ValueError(f"the {name} of a business rule on {self.metric} should be {expected}, found {limit}")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(
+                f"a business rule on {self.metric} expects a minimum up to its maximum, found {self.minimum} above "
+                f"{self.maximum}; no figure would satisfy it"
+            )
+        return self
+
+
 class RetrainingPolicy(Frozen):
-    """When a challenger is trained."""
+    """When a challenger is trained, and on which rows."""
 
     alarmed_batches: int = Field(default=2, ge=1)
+    # share of the model's importance in drifted columns below which drift warns and does not retrain
+    drifted_importance: float = Field(default=0.05, ge=0, le=1)
     min_new_labelled_batches: int = Field(default=3, ge=1)
     min_new_labelled_rows: int = Field(default=300, ge=1)
     cooldown_days: int = Field(default=7, ge=0)
     accuracy_drop: float = Field(default=0.05, gt=0)
     max_age_days: int = Field(default=365, ge=1)
+    # judged on the targets of the latest labelled batches; beyond doubt
+    rules: tuple[BusinessRule, ...] = ()
+    # training windows of so many days that are tried beside all rows and those since the drift set in
+    windows_days: tuple[Annotated[int, Field(ge=1)], ...] = (30, 90)
+
+
+class Guardrails(Frozen):
+    """What a challenger may not make worse, however much better it is on average.
+
+    Losses are in the unit of the promotion's metric (accuracy: 0.05 is five points; cost: per prediction).
+    """
+
+    # no value of a column in columns.segments may lose more; judged from so many compared rows on
+    max_segment_loss: float = Field(default=0.05, ge=0)
+    min_segment_rows: int = Field(default=100, ge=1)
+    # of the expected calibration error of the decided class
+    max_calibration_loss: float = Field(default=0.02, ge=0)
+    # of one row by one thread, and of the files that a service loads
+    max_latency_ms: float = Field(default=50.0, gt=0)
+    max_size_mb: float = Field(default=200.0, gt=0)
 
 
 class PromotionPolicy(Frozen):
-    """When a challenger becomes champion: the statistical and the business condition must both hold."""
+    """When a challenger becomes champion: both conditions must hold, and every guardrail."""
 
-    metric: Literal["accuracy", "brier", "log_loss"] = "accuracy"
+    # cost: what the use case declares under costs, per prediction
+    metric: Literal["accuracy", "brier", "log_loss", "cost"] = "accuracy"
     false_promotion_rate: float = Field(default=0.01, gt=0, lt=0.5)
     margin: float = Field(default=0.02, ge=0)
     stable_days: int = Field(default=3, ge=1)
     give_up_days: int = Field(default=30, ge=1)
+    guardrails: Guardrails = Guardrails()
+
+    @model_validator(mode="after")
+    def _margin_is_a_share(self) -> PromotionPolicy:
+        for name, found in (("margin", self.margin), ("max_segment_loss", self.guardrails.max_segment_loss)):
+            if self.metric == "accuracy" and found > 1:
+                raise ValueError(
+                    f"the {name} should be a share of accuracy from 0 to 1, 0.02 for 2 points, found {found}"
+                )
+        return self
+
+
+class RollbackPolicy(Frozen):
+    """When a promoted champion is taken back: both conditions must hold, on the metric of the promotion."""
+
+    # how often a champion that is no worse than the one before may ever be taken back
+    false_rollback_rate: float = Field(default=0.01, gt=0, lt=0.5)
+    # worse by so much on average since it turned bad, over so many days or more
+    margin: float = Field(default=0.01, ge=0)
+    stable_days: int = Field(default=3, ge=1)
+    # days with known targets on which the champion before is compared in shadow (0: nobody is watched)
+    watch_days: int = Field(default=90, ge=0)
 
 
 class QualityPolicy(Frozen):
@@ -107,6 +188,7 @@ class Policy(Frozen):
     drift: DriftPolicy
     retraining: RetrainingPolicy = RetrainingPolicy()
     promotion: PromotionPolicy = PromotionPolicy()
+    rollback: RollbackPolicy = RollbackPolicy()
     quality: QualityPolicy = QualityPolicy()
 
 

@@ -77,6 +77,24 @@ class Settings:
         return os.environ.get("DRIFTBOOK_DATABASE_URL") or default
 
     @property
+    def cache_url(self) -> str | None:
+        """The Redis that keeps scores; ``DRIFTBOOK_CACHE_URL``, for an address with a password."""
+        return os.environ.get("DRIFTBOOK_CACHE_URL")
+
+    @property
+    def prediction_log_url(self) -> str:
+        """The service's log: ``DRIFTBOOK_LOG_URL``, else ``DRIFTBOOK_DATABASE_URL``, else a SQLite file of its own.
+
+        Of its own, so that neither a build nor the service waits for the other's writes.
+        """
+        default = f"sqlite:///{self.state_folder / 'predictions.db'}"
+        return os.environ.get("DRIFTBOOK_LOG_URL") or os.environ.get("DRIFTBOOK_DATABASE_URL") or default
+
+    def spill_folder(self, use_case: str) -> Path:
+        """Where predictions of a use case wait while their database is busy or away."""
+        return self.state_folder / "spill" / use_case
+
+    @property
     def mlflow_url(self) -> str:
         """MLflow's tracking store; ``DRIFTBOOK_MLFLOW_URL`` overrides the SQLite default."""
         default = f"sqlite:///{self.state_folder / 'mlflow.db'}"

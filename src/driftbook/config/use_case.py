@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from driftbook.config.base import Frozen, load_yaml, parse
+from driftbook.config.service import ServiceConfig
 from driftbook.config.settings import Settings
 from driftbook.errors import ConfigError, UnknownNameError
 
@@ -129,10 +130,31 @@ class SqlSource(Frozen):
     history_share: float = Field(default=0.6, gt=0.0, lt=1.0)
 
 
+HistorySource = Annotated[SimulateSource | FilesSource | SqlSource, Field(discriminator="kind")]
+
+
 class ServiceSource(Frozen):
-    """The prediction service's own log."""
+    """The prediction service's own log from the day ``since`` on; before it the source that was there first.
+
+    The first champion is trained on ``history``, and its stream has begun before ``since``, because a service answers
+    only after a build has put a champion in office. Rows that arrive more than ``closes_after_hours`` after the end of
+    their day (UTC) are set aside.
+    """
 
     kind: Literal["service"]
+    history: HistorySource
+    since: date
+    closes_after_hours: int = Field(default=1, ge=0, le=240)
+
+    @model_validator(mode="after")
+    def _check(self) -> ServiceSource:
+        start = self.history.stream_start
+        if start is not None and self.since <= start:
+            raise ValueError(
+                f"'since' should lie after history.stream_start ({start}): the build of a day of the stream puts the "
+                "first champion in office, and then the service can answer"
+            )
+        return self
 
 
 Source = Annotated[SimulateSource | FilesSource | SqlSource | ServiceSource, Field(discriminator="kind")]
@@ -182,7 +204,10 @@ class UseCase(Frozen):
     scenario: Scenario = Scenario()
     derived: dict[str, Derived] = Field(default_factory=dict)
     model: ModelConfig = ModelConfig()
+    # what a prediction costs: actual class, then predicted class; what is not declared costs nothing
+    costs: dict[str, dict[str, float]] = Field(default_factory=dict)
     policy: str = "calibrated"
+    service: ServiceConfig = ServiceConfig()
     seed: int = 20260630
 
     @property
@@ -193,6 +218,9 @@ class UseCase(Frozen):
     @model_validator(mode="after")
     def _check(self) -> UseCase:
         timed = self.columns.event_time is not None or self.source.kind in ("simulate", "service")
+        dealt = self.source.kind == "service" and self.source.history.kind != "simulate"
+        if dealt and self.columns.event_time is None:
+            raise ValueError("rows of a service have times, so those of source.history need columns.event_time")
         if timed and self.batch.period is None:
             raise ValueError("batch.rows is for tables without an event time; use batch.period: day or hour")
         if not timed and self.batch.rows is None:
@@ -208,7 +236,21 @@ class UseCase(Frozen):
             if strangers:
                 role = "dates" if derived.kind == "date_part" else "numeric"
                 raise ValueError(f"derived feature {name!r} needs {role} columns, not {', '.join(strangers)}")
+        self._check_costs()
         return self
+
+    def _check_costs(self) -> None:
+        """Numbers only here: which classes there are is known from the data (``decisions.costs``)."""
+        cells = [cost for row in self.costs.values() for cost in row.values()]
+        if not all(cost >= 0 for cost in cells):
+            raise ValueError("costs must be zero or more; a gain is a lower cost, not a negative one")
+        if self.costs and not any(cells):
+            raise ValueError("costs are declared and all zero: give at least one that is not, or leave the key out")
+        classes = {*self.costs, *(name for row in self.costs.values() for name in row)}
+        positive = self.columns.positive_class
+        if self.task == "binary" and (len(classes) > 2 or (len(classes) == 2 and positive not in classes)):
+            named = ", ".join(sorted(classes))
+            raise ValueError(f"costs name the classes {named}; expected {positive!r} and the one other class")
 
 
 def use_case_names(settings: Settings) -> list[str]:

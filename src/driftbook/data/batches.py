@@ -13,7 +13,8 @@ from typing import Literal
 import polars as pl
 
 from driftbook.config import Settings, UseCase
-from driftbook.data.dealing import first_day_of_stream
+from driftbook.config.use_case import ServiceSource
+from driftbook.data.dealing import before_service, first_day_of_stream
 from driftbook.data.ingestion import (
     TARGET_SCHEMA,
     last_day_of_source,
@@ -22,6 +23,7 @@ from driftbook.data.ingestion import (
     write_batches,
 )
 from driftbook.data.scenarios import scenario
+from driftbook.data.served import last_served_day, write_served
 from driftbook.data.streams import batch_day, source_days
 from driftbook.errors import DataError
 from driftbook.schema import batch_schema
@@ -54,7 +56,11 @@ def ingest(case: UseCase, settings: Settings, *, as_of: date) -> pl.DataFrame:
     start = first_day_of_stream(case)
     if as_of < start:
         raise DataError(_no_stream(start, as_of, source_days(case, settings)))
-    write_batches(case, settings, as_of=as_of)
+    if isinstance(case.source, ServiceSource):
+        write_batches(before_service(case), settings, as_of=as_of, before=case.source.since)
+        write_served(case, settings, as_of=as_of)
+    else:
+        write_batches(case, settings, as_of=as_of)
     index = batch_index(case, settings, as_of=as_of)
     if index.filter(pl.col("part") == "stream").is_empty():
         raise DataError(_no_stream(start, as_of, source_days(case, settings)))
@@ -132,6 +138,8 @@ def first_stream_day(case: UseCase, settings: Settings) -> date:
 
 def last_day(case: UseCase, settings: Settings) -> date:
     """The last day the source can give; remembered as long as the source does not change."""
+    if isinstance(case.source, ServiceSource):
+        return last_served_day(case, settings)
     return last_day_of_source(case, settings)
 
 
@@ -143,4 +151,9 @@ def _no_stream(start: date, as_of: date, days: tuple[date, date]) -> str:
 
 
 def _row_counts(paths: list[Path]) -> dict[str, int]:
-    return {path.stem: count_rows(path) for path in paths}
+    """Rows by batch; of one batch rows may be set aside on several days, and in several files of a day (``+2``)."""
+    counts: dict[str, int] = {}
+    for path in paths:
+        batch_id = path.stem.partition("+")[0]
+        counts[batch_id] = counts.get(batch_id, 0) + count_rows(path)
+    return counts

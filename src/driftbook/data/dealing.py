@@ -61,14 +61,20 @@ def deal(table: pl.DataFrame, case: UseCase) -> Dealt:
 
 def first_day_of_stream(case: UseCase) -> date:
     """Where history ends and the stream begins, as the use case declares it."""
-    if isinstance(case.source, ServiceSource):
-        raise ConfigError(f"use case {case.name!r} reads the service's log, which has no declared start of the stream")
-    if case.source.stream_start is None:
+    source = case.source.history if isinstance(case.source, ServiceSource) else case.source
+    if source.stream_start is None:
         raise ConfigError(
             f"data/{case.name}/usecase.yaml: source.stream_start is required: the first day that is judged, "
             "rows before it are history"
         )
-    return case.source.stream_start
+    return source.stream_start
+
+
+def before_service(case: UseCase) -> UseCase:
+    """The use case as it was before a service came: its source gives the days before ``source.since``."""
+    if not isinstance(case.source, ServiceSource):
+        return case
+    return case.model_copy(update={"source": case.source.history})
 
 
 def read_times(column: pl.Series, *, time_format: str | None = None) -> pl.Series:

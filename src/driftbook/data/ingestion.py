@@ -19,6 +19,7 @@ import polars as pl
 
 from driftbook.config import Settings, UseCase
 from driftbook.config.use_case import FilesSource, SimulateSource, SqlSource
+from driftbook.data.erasing import without_erased
 from driftbook.data.sources import source_files
 from driftbook.data.streams import Part, batch_day, simulated_parts, source_days, table_parts
 from driftbook.errors import StateError
@@ -26,7 +27,7 @@ from driftbook.schema import TIME
 from driftbook.storage import canonical_json, load_json, read_parquet, sha256_file, sha256_text, write_json, write_once
 
 RECORD = "ingested.json"
-KINDS = ("batches", "targets", "quarantine")
+KINDS = ("batches", "targets", "quarantine", "answers")
 TARGET_SCHEMA = {
     "row_id": pl.String(),
     "batch_id": pl.String(),
@@ -39,13 +40,17 @@ _READING_CODE = (*Path(__file__).parent.glob("*.py"), Path(__file__).parents[1] 
 
 @dataclass(frozen=True)
 class _Ingest:
-    """One run of :func:`ingest`: ``trusted`` when files that lie there need no second look."""
+    """One run of :func:`ingest`: ``trusted`` when files that lie there need no second look.
+
+    Only batches of days ``before`` a day are of this source; the others are of the service that took over then.
+    """
 
     case: UseCase
     folder: Path
     as_of: date
     record: dict[str, Any]
     trusted: bool
+    before: date = date.max
     targets: dict[str, list[Path]] = field(default_factory=dict)
 
     @property
@@ -58,8 +63,13 @@ class _Ingest:
         return date.fromisoformat(self.record["until"]) if self.trusted else date.min
 
 
-def write_batches(case: UseCase, settings: Settings, *, as_of: date) -> None:
+def write_batches(case: UseCase, settings: Settings, *, as_of: date, before: date = date.max) -> None:
     """Write every batch and every target of the source up to the end of ``as_of`` that is not there yet.
+
+    Parameters
+    ----------
+    before
+        Where a service took over: no batch of this day or a later one is of this source.
 
     Raises
     ------
@@ -69,7 +79,9 @@ def write_batches(case: UseCase, settings: Settings, *, as_of: date) -> None:
         If what was written before differs from what the source gives now.
     """
     folder = settings.data_folder(case.name)
-    record = load_json(folder / RECORD) if (folder / RECORD).exists() else {}
+    record = _record(folder)
+    if record.get("closed"):
+        return
     stamp = _stamp(case, settings)
     run = _Ingest(
         case=case,
@@ -77,6 +89,7 @@ def write_batches(case: UseCase, settings: Settings, *, as_of: date) -> None:
         as_of=as_of,
         record=record,
         trusted=stamp is not None and record.get("stamp") == stamp,
+        before=before,
         targets=_target_files(folder),
     )
     if not _up_to_date(run):
@@ -84,10 +97,19 @@ def write_batches(case: UseCase, settings: Settings, *, as_of: date) -> None:
         _bring_up(run, settings, stamp=stamp)
 
 
+def close_folder(folder: Path) -> None:
+    """Declare that a data folder holds all it will ever hold: its source is not asked any more."""
+    write_json(folder / RECORD, {"closed": True})
+
+
+def is_closed(folder: Path) -> bool:
+    """Whether a data folder was closed: a copy of what a source once gave, made to repeat a run."""
+    return bool(_record(folder).get("closed"))
+
+
 def last_day_of_source(case: UseCase, settings: Settings) -> date:
     """The last day the source can give; remembered as long as the source does not change."""
-    path = settings.data_folder(case.name) / RECORD
-    record = load_json(path) if path.exists() else {}
+    record = _record(settings.data_folder(case.name))
     if record.get("stamp") is not None and record["stamp"] == _stamp(case, settings):
         return date.fromisoformat(record["last_day"])
     return source_days(case, settings)[1]
@@ -116,6 +138,13 @@ def read_partitions(paths: list[Path], *, schema: dict[str, pl.DataType]) -> pl.
     return read_parquet(*paths).select(list(schema))
 
 
+def _record(folder: Path) -> dict[str, Any]:
+    """What earlier runs noted about the files of a use case; nothing before the first."""
+    path = folder / RECORD
+    found: dict[str, Any] = load_json(path) if path.exists() else {}
+    return found
+
+
 def _bring_up(run: _Ingest, settings: Settings, *, stamp: str | None) -> None:
     """Write what is missing; when the source is not the one of the last run, compare what is there."""
     written: list[Path] = []
@@ -125,6 +154,7 @@ def _bring_up(run: _Ingest, settings: Settings, *, stamp: str | None) -> None:
         written += _write(part, run)
     if isinstance(run.case.source, SimulateSource):
         first, last = source_days(run.case, settings)
+        last = min(last, _eve(run.before))
     files = {path.relative_to(run.folder).as_posix() for path in written}
     until = max(run.as_of, run.written_until)
     if run.trusted:
@@ -137,11 +167,11 @@ def _bring_up(run: _Ingest, settings: Settings, *, stamp: str | None) -> None:
 
 def _parts(run: _Ingest, settings: Settings) -> Iterator[Part]:
     if not isinstance(run.case.source, SimulateSource):
-        yield from table_parts(run.case, settings)
+        yield from (part for part in table_parts(run.case, settings) if part.day < run.before)
         return
     first, last = source_days(run.case, settings)
     on_disk = [partition_date(path) for path in partition_files(run.folder, "batches")]
-    until = min(last, run.as_of if run.trusted else max([run.as_of, *on_disk]))
+    until = min(last, _eve(run.before), run.as_of if run.trusted else max([run.as_of, *on_disk]))
     days = [first + timedelta(days=each) for each in range((until - first).days + 1)]
     for day in days:
         if not _settled(run, day):
@@ -171,12 +201,14 @@ def _up_to_date(run: _Ingest) -> bool:
 def _write(part: Part, run: _Ingest) -> list[Path]:
     """Write the files of one batch that belong to days up to ``as_of``; those of later days are only compared."""
     name = f"{part.batch_id}.parquet"
-    targets = part.rows.filter(pl.col("target").is_not_null()).with_columns(
+    rows = without_erased(part.rows, run.folder, column="row_id")
+    aside = without_erased(part.quarantined, run.folder, column=run.case.columns.id)
+    targets = rows.filter(pl.col("target").is_not_null()).with_columns(
         (pl.col("event_time") + run.delay).alias("known_time")
     )
     wanted = {
-        run.folder / "quarantine" / f"date={part.day}" / name: part.quarantined,
-        run.folder / "batches" / f"date={part.day}" / name: part.rows.drop("target"),
+        run.folder / "quarantine" / f"date={part.day}" / name: aside,
+        run.folder / "batches" / f"date={part.day}" / name: rows.drop("target"),
         run.folder / "targets" / f"date={part.day + run.delay}" / name: targets.select(list(TARGET_SCHEMA)),
     }
     written: list[Path] = []
@@ -213,9 +245,14 @@ def _write_targets(path: Path, targets: pl.DataFrame, run: _Ingest) -> list[Path
     return [*earlier, write_once(arrival, new.with_columns(known_time.alias("known_time")))]
 
 
+def _eve(day: date) -> date:
+    return day - timedelta(days=1)
+
+
 def _refuse_strangers(run: _Ingest, files: set[str]) -> None:
-    on_disk = {path.relative_to(run.folder).as_posix() for kind in KINDS for path in partition_files(run.folder, kind)}
-    strangers = sorted(on_disk - files)
+    on_disk = [path for kind in KINDS for path in partition_files(run.folder, kind)]
+    ours = {path.relative_to(run.folder).as_posix() for path in on_disk if batch_day(path.stem) < run.before}
+    strangers = sorted(ours - files)
     if strangers:
         raise StateError(
             f"the source of use case {run.case.name!r} no longer gives {len(strangers)} of the files made from it "
@@ -238,7 +275,7 @@ def _stamp(case: UseCase, settings: Settings) -> str | None:
         return None
     files = source_files(case, settings) if isinstance(case.source, FilesSource) else []
     content = {
-        "case": case.model_dump(mode="json", exclude={"title", "derived", "model", "policy"}),
+        "case": case.model_dump(mode="json", exclude={"title", "derived", "model", "policy", "service"}),
         "files": {path.name: sha256_file(path) for path in files},
         "code": {path.name: sha256_file(path) for path in _READING_CODE},
     }

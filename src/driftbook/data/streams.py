@@ -14,12 +14,12 @@ import polars as pl
 
 from driftbook.config import Settings, UseCase
 from driftbook.config.use_case import ServiceSource, SimulateSource
-from driftbook.data.dealing import Dealt, deal, first_day_of_stream
+from driftbook.data.dealing import Dealt, before_service, deal, first_day_of_stream
 from driftbook.data.scales import measure_scales
 from driftbook.data.scenarios import inject, scenario
 from driftbook.data.sources import load_table
-from driftbook.errors import ConfigError, DataError
-from driftbook.schema import conform
+from driftbook.errors import DataError
+from driftbook.schema import Conformed, conform
 
 PERIODS = {"day": "%Y-%m-%d", "hour": "%Y-%m-%dT%H"}
 _DAY_LENGTH = len("2026-05-17")
@@ -35,17 +35,11 @@ class Part:
     quarantined: pl.DataFrame
 
 
-@dataclass(frozen=True)
-class _Rows:
-    rows: pl.DataFrame
-    quarantined: pl.DataFrame
-
-
 def simulated_parts(case: UseCase, day: date) -> list[Part]:
     """The batches of one simulated day."""
     from driftbook.data.simulate import simulate_day
 
-    return _cut(_conform(deal(simulate_day(case, day), case), case), case)
+    return cut(_conform(deal(simulate_day(case, day), case), case), case)
 
 
 def table_parts(case: UseCase, settings: Settings) -> list[Part]:
@@ -59,17 +53,18 @@ def table_parts(case: UseCase, settings: Settings) -> list[Part]:
     rows = _conform(deal(load_table(case, settings), case), case)
     _check_history(rows.rows, case)
     if scenario(case.scenario.name).name != "stable":
-        rows = _Rows(rows=_inject(rows.rows, case), quarantined=rows.quarantined)
-    return _cut(rows, case)
+        rows = Conformed(rows=_inject(rows.rows, case), quarantined=rows.quarantined)
+    return cut(rows, case)
 
 
 def source_days(case: UseCase, settings: Settings) -> tuple[date, date]:
-    """First and last day the source can give."""
+    """First and last day the source can give; of a service the days before it, as its log knows no last day."""
     if isinstance(case.source, SimulateSource):
         start = case.source.stream_start
         return start - timedelta(days=case.source.history_days), start + timedelta(days=case.source.stream_days - 1)
     if isinstance(case.source, ServiceSource):
-        raise ConfigError(f"use case {case.name!r} reads the service's log, which has no last day: give as_of")
+        first, last = source_days(before_service(case), settings)
+        return first, min(last, case.source.since - timedelta(days=1))
     days = deal(load_table(case, settings), case).rows["event_time"].dt.date()
     return days[0], days[-1]
 
@@ -85,7 +80,28 @@ def batch_day(batch_id: str) -> date:
     return date.fromisoformat(batch_id[:_DAY_LENGTH])
 
 
-def _conform(dealt: Dealt, case: UseCase) -> _Rows:
+def cut(rows: Conformed, case: UseCase) -> list[Part]:
+    """The batches of rows in order of time, by the period of the use case; quarantined ones by their time as text."""
+    period = PERIODS[case.batch.period or "day"]
+    named = rows.rows.with_columns(pl.col("event_time").dt.strftime(period).alias("batch_id"))
+    batches = named.partition_by("batch_id", as_dict=True, maintain_order=True)
+    aside: dict[tuple[object, ...], pl.DataFrame] = {}
+    if not rows.quarantined.is_empty():
+        time = pl.col("event_time").str.to_datetime(time_unit="us")
+        faulty = rows.quarantined.with_columns(time.dt.strftime(period).alias("batch_id"))
+        aside = faulty.partition_by("batch_id", as_dict=True, maintain_order=True)
+    return [
+        Part(
+            batch_id=str(key[0]),
+            day=batch_day(str(key[0])),
+            rows=batches.get(key, named.clear()),
+            quarantined=aside.get(key, pl.DataFrame()),
+        )
+        for key in sorted({*batches, *aside}, key=str)
+    ]
+
+
+def _conform(dealt: Dealt, case: UseCase) -> Conformed:
     conformed = conform(dealt.rows, case)
     quarantined = pl.concat([conformed.quarantined, dealt.unreadable], how="diagonal")
     if conformed.rows.is_empty():
@@ -94,7 +110,7 @@ def _conform(dealt: Dealt, case: UseCase) -> _Rows:
             f"not one of {quarantined.height} rows fits the columns that data/{case.name}/usecase.yaml declares; "
             f"most often: {reasons['reason'][0]}; correct the roles of the columns or the file"
         )
-    return _Rows(rows=conformed.rows, quarantined=quarantined)
+    return Conformed(rows=conformed.rows, quarantined=quarantined)
 
 
 def _check_history(rows: pl.DataFrame, case: UseCase) -> None:
@@ -132,23 +148,3 @@ def _inject(rows: pl.DataFrame, case: UseCase) -> pl.DataFrame:
     )
     changed = [inject(each, case, day=int(day), scales=scales) if day > 0 else each for (day,), each in days.items()]
     return pl.concat([each.select(rows.columns).cast(dict(rows.schema)) for each in changed])  # type: ignore[arg-type]
-
-
-def _cut(rows: _Rows, case: UseCase) -> list[Part]:
-    period = PERIODS[case.batch.period or "day"]
-    named = rows.rows.with_columns(pl.col("event_time").dt.strftime(period).alias("batch_id"))
-    batches = named.partition_by("batch_id", as_dict=True, maintain_order=True)
-    aside: dict[tuple[object, ...], pl.DataFrame] = {}
-    if not rows.quarantined.is_empty():
-        time = pl.col("event_time").str.to_datetime(time_unit="us")
-        faulty = rows.quarantined.with_columns(time.dt.strftime(period).alias("batch_id"))
-        aside = faulty.partition_by("batch_id", as_dict=True, maintain_order=True)
-    return [
-        Part(
-            batch_id=str(key[0]),
-            day=batch_day(str(key[0])),
-            rows=batches.get(key, named.clear()),
-            quarantined=aside.get(key, pl.DataFrame()),
-        )
-        for key in sorted({*batches, *aside}, key=str)
-    ]

@@ -13,6 +13,7 @@ import polars as pl
 
 from driftbook.model.bundle import Bundle, load_xgboost
 from driftbook.model.calibration import Array
+from driftbook.model.features import Matrix
 
 BASE = "(base)"
 
@@ -25,7 +26,7 @@ def contributions(bundle: Bundle, rows: pl.DataFrame) -> pl.DataFrame:
     Long frame row_id, feature, contribution. The feature ``(base)`` is the base value: a row's contributions and
     its base add up to its calibrated log-odds, up to the 32-bit floats of XGBoost.
     """
-    values = _decided(bundle, rows)
+    values = decided_contributions(bundle, bundle.encoder.matrix(rows))
     names = pl.Series("feature", [*bundle.encoder.features, BASE], dtype=pl.String)
     width = len(names)
     return pl.DataFrame(
@@ -45,7 +46,8 @@ def feature_importance(bundle: Bundle, rows: pl.DataFrame) -> pl.DataFrame:
     feature, gain (mean loss reduction of its splits), contribution (mean absolute contribution over ``rows``),
     share (of the sum of contributions, 0 to 1).
     """
-    means = np.abs(_decided(bundle, rows)[:, :-1]).mean(axis=0) if rows.height else np.zeros(0)
+    values = decided_contributions(bundle, bundle.encoder.matrix(rows))[:, :-1]
+    means = np.abs(values).mean(axis=0) if rows.height else np.zeros(0)
     features = bundle.encoder.features
     gains = bundle.booster.get_score(importance_type="gain")
     total = float(means.sum())
@@ -77,26 +79,30 @@ def class_contributions(bundle: Bundle, rows: pl.DataFrame) -> Array:
     -------
     Shape (rows, 1, features + 1) for two classes, of the positive one's log-odds; else (rows, classes, features + 1).
     """
+    return _by_class(bundle, bundle.encoder.matrix(rows))
+
+
+def decided_contributions(bundle: Bundle, matrix: Matrix) -> Array:
+    """Calibrated contributions to the positive or the predicted class of encoded rows, shape (rows, features + 1)."""
+    values = _by_class(bundle, matrix)
+    if values.shape[1] == 1:
+        return np.asarray(values[:, 0])
+    decided = bundle.calibration.probabilities(bundle.margins(matrix)).argmax(axis=1)
+    return np.asarray(values[np.arange(len(matrix)), decided])
+
+
+def _by_class(bundle: Bundle, matrix: Matrix) -> Array:
     classes = 1 if bundle.task == "binary" else len(bundle.classes)
-    width = len(bundle.encoder.features) + 1
-    if not rows.height:
+    rows, width = len(matrix), len(bundle.encoder.features) + 1
+    if not rows:
         return np.empty((0, classes, width))
-    data = load_xgboost().DMatrix(bundle.encoder.matrix(rows), missing=np.nan)
+    data = load_xgboost().DMatrix(matrix, missing=np.nan)
     raw = np.asarray(bundle.booster.predict(data, pred_contribs=True), dtype=np.float64)
     slope, offsets = bundle.calibration.slope, np.asarray(bundle.calibration.offsets)
-    values: Array = slope * raw.reshape(rows.height, classes, width)
+    values: Array = slope * raw.reshape(rows, classes, width)
     values[:, :, -1] += offsets[1] - offsets[0] if classes == 1 else offsets
     return values
 
 
 def _by_share(item: tuple[str, float]) -> tuple[float, str]:
     return -item[1], item[0]
-
-
-def _decided(bundle: Bundle, rows: pl.DataFrame) -> Array:
-    """Calibrated contributions to the positive or the predicted class, shape (rows, features + 1)."""
-    values = class_contributions(bundle, rows)
-    if values.shape[1] == 1:
-        return np.asarray(values[:, 0])
-    decided = bundle.calibration.probabilities(bundle.margins(bundle.encoder.matrix(rows))).argmax(axis=1)
-    return np.asarray(values[np.arange(rows.height), decided])

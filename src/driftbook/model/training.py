@@ -27,6 +27,8 @@ from driftbook.model.calibration import Array, Calibration, fit_calibration
 from driftbook.model.evaluation import calibration_curve, confusion, decide_gate, judge, roc_curve
 from driftbook.model.explain import column_shares, feature_importance
 from driftbook.model.features import Encoder, Matrix
+from driftbook.model.outliers import FOLDS as DETECTOR_FOLDS
+from driftbook.model.outliers import OutlierDetector, fit_detector
 from driftbook.model.splits import Codes, Mask, batch_folds, sample_rows, split_with_classes
 
 if TYPE_CHECKING:
@@ -45,10 +47,12 @@ class Training:
     """What training gives.
 
     ``report`` holds only plain values (its keys are documented at :func:`train`); ``scores`` has one row per labelled
-    row: row_id, batch_id, prediction, prediction_score, probabilities, part (``train``, ``test``).
+    row: row_id, batch_id, prediction, prediction_score, probabilities, part (``train``, ``test``), outlier_score,
+    outlier.
     """
 
     bundle: Bundle
+    detector: OutlierDetector
     report: dict[str, Any]
     scores: pl.DataFrame
 
@@ -69,7 +73,7 @@ def train(case: UseCase, rows: pl.DataFrame, *, seed: int, refit: bool = False) 
     trained_from, trained_until, tested_from (ISO times of rows), params, rounds, trials, calibration_map,
     metrics (name → value, low, high), baselines (name → metrics), gate (passed, reasons), confusion (true class down,
     predicted across), roc and calibration (points of curves), importance (feature, gain, contribution, share),
-    column_shares (raw column → share), refit, notes.
+    column_shares (raw column → share), outliers (threshold, flagged_share), refit, notes.
 
     Raises
     ------
@@ -97,10 +101,14 @@ def train(case: UseCase, rows: pl.DataFrame, *, seed: int, refit: bool = False) 
         "refit": refit,
         "notes": _notes(without_time=without_time, refit=refit),
     }
+    folds = batch_folds(rows["batch_id"].to_numpy(), codes, folds=DETECTOR_FOLDS, seed=seed)
+    detector, oddness = fit_detector(rows, encoder, folds=folds, seed=seed)
+    report["outliers"] = {"threshold": detector.threshold, "flagged_share": detector.flagged_share}
     if refit:
         newest = boosting.fit(encoded, params=found.params, rounds=found.rounds, seed=seed)
         bundle = replace(bundle, booster=newest)
-    return Training(bundle=bundle, report=report, scores=_scores(rows, table, test, classes=classes, task=case.task))
+    scores = _scores(rows, table, test, classes=classes, task=case.task).hstack(detector.columns(oddness))
+    return Training(bundle=bundle, detector=detector, report=report, scores=scores)
 
 
 def fit_quickly(case: UseCase, rows: pl.DataFrame, *, seed: int) -> Bundle:

@@ -176,7 +176,8 @@ def _events(promised: Array, decided: Array, codes: np.ndarray, place: np.ndarra
     confidence, right = (promised * decided).sum(axis=1), decided[rows, codes]
     sure = confidence >= SURE
     events = [_Event(confidence, right, place), _Event(confidence[sure], right[sure], place[sure])]
-    classes = [1] if promised.shape[1] == 2 else np.argsort(-promised.mean(axis=0), kind="stable")[:MOST_CLASSES]
+    first = promised[place == 0].mean(axis=0)  # of the first day: which classes are watched must not depend on others
+    classes = [1] if promised.shape[1] == 2 else np.argsort(-first, kind="stable")[:MOST_CLASSES]
     return events + [_Event(promised[:, each], (codes == each).astype(np.float64), place) for each in classes]
 
 
@@ -187,8 +188,8 @@ def _gains(events: Sequence[_Event], place: np.ndarray, recalibration: Recalibra
     gains = []
     for event, direction in product(events, (-1.0, 1.0)):
         chance = np.clip(event.chance, 1e-9, 1 - 1e-9)
-        granted = _granted(chance, recalibration)
-        odds = chance / (1 - chance) * math.exp(direction * granted)
+        granted = _granted(chance, event.place, recalibration)
+        odds = chance / (1 - chance) * np.exp(direction * granted)
         likely = odds / (1 + odds)
         for step in STEPS:
             bet = direction * step
@@ -197,11 +198,16 @@ def _gains(events: Sequence[_Event], place: np.ndarray, recalibration: Recalibra
     return np.array(gains)
 
 
-def _granted(chance: Array, recalibration: Recalibration) -> float:
-    """What the odds may be off by: the tolerance, and twice the error that the reference leaves in their level."""
-    spread = float((chance * (1 - chance)).mean()) if chance.size else 0.25
-    rows = recalibration.rows * spread
-    return TOLERANCE + (2.0 / math.sqrt(rows) if recalibration.maps and rows > 0 else 0.0)
+def _granted(chance: Array, place: np.ndarray, recalibration: Recalibration) -> Array:
+    """What each row's odds may be off by: the tolerance, and twice the error that the reference leaves in their level.
+
+    That error follows from the chances promised up to the row's day, so that days to come change nothing.
+    """
+    if not recalibration.maps:
+        return np.full(chance.size, TOLERANCE)
+    spread, rows = np.cumsum(np.bincount(place, chance * (1 - chance))), np.cumsum(np.bincount(place))
+    granted: Array = TOLERANCE + 2.0 / np.sqrt(recalibration.rows * (spread[place] / rows[place]))
+    return granted
 
 
 def _correlation(recalibration: Recalibration) -> float:
