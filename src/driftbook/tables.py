@@ -31,7 +31,9 @@ TONES: dict[str, Tone] = {
     **dict.fromkeys(
         ("amber", "moderate", "warning", "retrain", "continue", "late", "challenger", "trained", "withdrawn"), "watch"
     ),
-    **dict.fromkeys(("red", "drifted", "critical", "failed", "failed_gate", "rolled back"), "bad"),
+    **dict.fromkeys(
+        ("red", "drifted", "critical", "failed", "failed_gate", "rollback", "put back", "taken back"), "bad"
+    ),
     **dict.fromkeys(("info", "wait", "keep", "cannot_tell", "not_needed", "previous", "appointed", "retired"), "calm"),
 }
 BADGE_COLUMNS = frozenset({"band", "status", "severity", "decision", "action", "state"})

@@ -25,6 +25,10 @@ WORDS: Mapping[str, str] = {
     "brier": "Brier",
     "f1": "F1",
     "roc_auc": "ROC AUC",
+    # views of a comparison
+    "delong": "DeLong",
+    "mcnemar": "McNemar",
+    "split": "A/B split",
     # scenarios
     "class_balance": "shift of the classes",
     "concept": "change of the relation to the target",
@@ -36,6 +40,8 @@ WORDS: Mapping[str, str] = {
     "batch_id": "batch",
     "event_time": "time",
     "first_batch": "first batch",
+    "outlier": "suspicious rows",
+    "outlier_score": "outlier score",
     "prediction": "predicted class",
     "prediction_score": "predicted score",
     "row_id": "row",
@@ -51,8 +57,9 @@ CHANGES: Mapping[str, str] = {
     "appoint": "appointed",
     "challenge": "challenger",
     "promote": "promoted",
+    "retrain": "retraining asked for",
     "retire": "retired",
-    "rollback": "rolled back",
+    "rollback": "put back",
 }
 
 

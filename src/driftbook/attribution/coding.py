@@ -16,7 +16,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from driftbook.drift.column_values import as_numbers, as_text
 from driftbook.drift.profile import Kind
+from driftbook.errors import DriftError
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -101,23 +103,17 @@ def column_of(rows: pl.DataFrame, name: str) -> pl.Series:
 
 def numbers(series: pl.Series) -> Floats:
     """Values as float64; what is no number is NaN."""
-    if series.dtype.is_nested():
-        return np.full(series.len(), np.nan)
     try:
-        if isinstance(series.dtype, pl.Categorical | pl.Enum):
-            series = series.cast(pl.String)
-        if series.dtype.is_temporal():
-            series = series.to_physical()
-        return series.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
-    except pl.exceptions.PolarsError:
+        return as_numbers(series)
+    except DriftError:
         return np.full(series.len(), np.nan)
 
 
 def texts(series: pl.Series) -> pl.Series:
     """Values as text; what has none is null."""
     try:
-        return series.cast(pl.String, strict=False)
-    except pl.exceptions.PolarsError:
+        return as_text(series)
+    except DriftError:
         return pl.Series(series.name, [None] * series.len(), dtype=pl.String)
 
 

@@ -23,36 +23,18 @@ Binning = Literal["reference", "evidently"]
 
 
 class Binned(Method):
-    """Methods on counts per bin.
-
-    Parameters
-    ----------
-    binning
-        ``reference``: at its quantiles; ``evidently``: equal widths over both samples (Sturges 1926), finite values
-        only.
-    """
-
-    least = 0.0  # rows that an empty bin counts as, where a logarithm needs it
-    by_distinct = False  # whether Evidently's bins follow from the number of distinct values
-
-    def __init__(self, *, binning: Binning = "reference") -> None:
-        self.binning = binning
-        self.calibrates = binning == "reference"
+    """Methods on counts per bin."""
 
     def statistics(self, pair: Pairing) -> Floats:
         """See :class:`Method`."""
-        if self.binning == "evidently":
-            how = {"fill": self.least > 0, "by_distinct": self.by_distinct}
-            shares = (evidently_shares(pair, number, **how) for number in range(len(pair.batches)))
-            return np.array([np.nan if each is None else self.distance(*each)[0] for each in shares])
-        return self._compared(pair.reference.own_counts[None, :], pair.counts)
+        return self.compared(pair.reference.own_counts[None, :], pair.counts)
 
     def null_amounts(self, pair: Pairing) -> Floats:
         """See :class:`Method`."""
         own, counts = pair.reference.own_counts, pair.counts
         scale = Scale(pair.reference.rows, pair.batches.rows)
         rest = (scale.n - scale.m) * scale.m / scale.n
-        statistics = self._compared(own - counts, counts)
+        statistics = self.compared(own - counts, counts)
         return self.scaled(np.where(scale.m < scale.n, statistics, np.nan), rest)
 
     def law(self, reference: ColumnProfile) -> NullLaw:
@@ -75,7 +57,46 @@ class Binned(Method):
         """A distance from 0 to 1 is its own score."""
         return np.clip(statistics, 0.0, 1.0)
 
-    def _compared(self, before: Integers, after: Integers) -> Floats:
+    @abstractmethod
+    def compared(self, before: Integers, after: Integers) -> Floats:
+        """Statistics of counts per bin, shape (k or 1, bins) each; NaN where a side has no rows."""
+
+    @abstractmethod
+    def scaled(self, statistics: Floats, weight: Floats) -> Floats:
+        """Amounts of statistics."""
+
+    @abstractmethod
+    def unscaled(self, amounts: Floats, weight: Floats) -> Floats:
+        """Statistics of amounts."""
+
+
+class DistanceOfShares(Binned):
+    """Methods that compare the shares of bins.
+
+    Parameters
+    ----------
+    binning
+        ``reference``: at its quantiles; ``evidently``: equal widths over both samples (Sturges 1926), finite values
+        only.
+    """
+
+    least = 0.0  # rows that an empty bin counts as, where a logarithm needs it
+    by_distinct = False  # whether Evidently's bins follow from the number of distinct values
+
+    def __init__(self, *, binning: Binning = "reference") -> None:
+        self.binning = binning
+        self.calibrates = binning == "reference"
+
+    def statistics(self, pair: Pairing) -> Floats:
+        """See :class:`Method`."""
+        if self.binning == "reference":
+            return super().statistics(pair)
+        how = {"fill": self.least > 0, "by_distinct": self.by_distinct}
+        shares = (evidently_shares(pair, number, **how) for number in range(len(pair.batches)))
+        return np.array([np.nan if each is None else self.distance(*each)[0] for each in shares])
+
+    def compared(self, before: Integers, after: Integers) -> Floats:
+        """See :class:`Binned`."""
         rows_before, rows_after = before.sum(axis=1), after.sum(axis=1)
         held = (before > 0) | (after > 0)
         least = np.where(held, self.least, 0.0)
@@ -89,16 +110,8 @@ class Binned(Method):
     def distance(self, before: Floats, after: Floats) -> Floats:
         """Distance of shares per bin, shape (k, bins); bins that nobody holds are 0 on both sides."""
 
-    @abstractmethod
-    def scaled(self, statistics: Floats, weight: Floats) -> Floats:
-        """Amounts of statistics."""
 
-    @abstractmethod
-    def unscaled(self, amounts: Floats, weight: Floats) -> Floats:
-        """Statistics of amounts."""
-
-
-class PopulationStability(Binned):
+class PopulationStability(DistanceOfShares):
     """Population stability index: ``Σ (current - reference) ln(current / reference)`` over bins, 0 to infinity.
 
     A bin empty on one side counts as half a row there, so that the index stays finite and small samples are not
@@ -117,7 +130,7 @@ class PopulationStability(Binned):
         return found
 
     def distance(self, before: Floats, after: Floats) -> Floats:
-        """See :class:`Binned`."""
+        """See :class:`DistanceOfShares`."""
         return _products(after - before, _log_ratio(after, before))
 
     def scores(self, statistics: Floats, pair: Pairing) -> Floats:
@@ -148,7 +161,7 @@ class KullbackLeibler(PopulationStability):
         return found
 
     def distance(self, before: Floats, after: Floats) -> Floats:
-        """See :class:`Binned`; Evidently scales the filled shares to one again."""
+        """See :class:`DistanceOfShares`; Evidently scales the filled shares to one again."""
         if self.binning == "evidently":
             before, after = (each / each.sum(axis=1, keepdims=True) for each in (before, after))
         return np.maximum(_products(before, _log_ratio(before, after)), 0.0)
@@ -162,7 +175,7 @@ class KullbackLeibler(PopulationStability):
         return amounts / (2 * weight)
 
 
-class JensenShannon(Binned):
+class JensenShannon(DistanceOfShares):
     """Jensen–Shannon distance over bins, base 2: 0 for the same shares, 1 for nothing in common.
 
     Symmetric, bounded, a metric; statistic and drift score are the distance (not its square, the divergence). The
@@ -172,7 +185,7 @@ class JensenShannon(Binned):
     factor = 8 * math.log(2)
 
     def distance(self, before: Floats, after: Floats) -> Floats:
-        """See :class:`Binned`."""
+        """See :class:`DistanceOfShares`."""
         middle = (before + after) / 2
         divergence = (_products(before, _log_ratio(before, middle)) + _products(after, _log_ratio(after, middle))) / 2
         base = math.log(2) if self.binning == "reference" else 1.0
@@ -194,16 +207,16 @@ class Hellinger(JensenShannon):
     by_distinct = True
 
     def distance(self, before: Floats, after: Floats) -> Floats:
-        """See :class:`Binned`; as half the squared differences of the roots, which does not cancel."""
+        """See :class:`DistanceOfShares`; as half the squared differences of the roots, which does not cancel."""
         found: Floats = np.sqrt(((np.sqrt(before) - np.sqrt(after)) ** 2).sum(axis=1) / 2)
         return found
 
 
-class LInfinity(Binned):
+class LInfinity(DistanceOfShares):
     """Largest difference of the shares of any bin, from 0 to 1: "which category changed most, and by how much"."""
 
     def distance(self, before: Floats, after: Floats) -> Floats:
-        """See :class:`Binned`."""
+        """See :class:`DistanceOfShares`."""
         found: Floats = np.abs(before - after).max(axis=1, initial=0.0)
         return found
 
@@ -228,17 +241,14 @@ class ChiSquared(Binned):
 
     has_p_value = True
 
-    def _compared(self, before: Integers, after: Integers) -> Floats:
+    def compared(self, before: Integers, after: Integers) -> Floats:
+        """See :class:`Binned`."""
         rows_before, rows_after = (each.sum(axis=1, keepdims=True).astype(np.float64) for each in (before, after))
         pooled = (before + after) / np.maximum(rows_before + rows_after, 1)
         expected = np.where(pooled > 0, pooled, 1.0)
         found = ((before - rows_before * pooled) ** 2 / expected).sum(axis=1) / np.maximum(rows_before[:, 0], 1)
         found += ((after - rows_after * pooled) ** 2 / expected).sum(axis=1) / np.maximum(rows_after[:, 0], 1)
         return np.where((rows_before[:, 0] > 0) & (rows_after[:, 0] > 0), found, np.nan)
-
-    def distance(self, before: Floats, after: Floats) -> Floats:
-        """Not a distance of shares; see :meth:`_compared`."""
-        raise NotImplementedError
 
     def p_values(self, statistics: Floats, pair: Pairing) -> Floats:
         """See :class:`Method`."""

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from driftbook.drift.column_values import as_numbers, as_text
 from driftbook.drift.profile import Floats, Integers
 from driftbook.errors import DriftError
 
@@ -73,7 +74,7 @@ class RowEncoder:
         _require(rows, self.columns)
         result = np.empty((rows.height, len(self.columns)), dtype=np.float32, order="F")
         for at, (name, scale) in enumerate(self.scales.items()):
-            result[:, at] = scale.standardise(_numbers(rows[name]))
+            result[:, at] = scale.standardise(as_numbers(rows[name]))
         for at, (name, levels) in enumerate(self.levels.items(), start=len(self.scales)):
             result[:, at] = _codes(rows[name], levels)
         return result
@@ -116,11 +117,11 @@ def fit_encoder(reference: pl.DataFrame, *, numeric: Sequence[str], categorical:
     levels: dict[str, tuple[str, ...]] = {}
     shares: dict[str, Floats] = {}
     for name in categorical:
-        text = _text(reference[name]).drop_nulls().rename("level")
+        text = as_text(reference[name]).drop_nulls().rename("level")
         counts = text.value_counts(name="rows").sort(["rows", "level"], descending=[True, False]).head(MOST_LEVELS)
         levels[name] = tuple(counts["level"])
         shares[name] = counts["rows"].to_numpy() / max(reference.height, 1)
-    return RowEncoder({name: _scale(_numbers(reference[name])) for name in numeric}, levels, shares)
+    return RowEncoder({name: _scale(as_numbers(reference[name])) for name in numeric}, levels, shares)
 
 
 def _scale(numbers: Floats) -> Scale:
@@ -146,33 +147,8 @@ def _require(rows: pl.DataFrame, needed: Sequence[str]) -> None:
         raise DriftError(f"expected columns {', '.join(lacking)}, found only {', '.join(rows.columns) or 'none'}")
 
 
-def _numbers(series: pl.Series) -> Floats:
-    dtype = series.dtype
-    if isinstance(dtype, pl.Categorical | pl.Enum):
-        series = series.cast(pl.String)
-    if dtype.is_temporal():
-        series = series.to_physical()
-    return _cast(series, pl.Float64(), "numbers").to_numpy()
-
-
-def _text(series: pl.Series) -> pl.Series:
-    if isinstance(series.dtype, pl.Duration):  # has no cast to text
-        series = series.to_physical()
-    return _cast(series, pl.String(), "categories")
-
-
-def _cast(series: pl.Series, dtype: pl.DataType, wanted: str) -> pl.Series:
-    refused = DriftError(f"column {series.name!r}: expected {wanted}, found {series.dtype}")
-    if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary):
-        raise refused
-    try:
-        return series.cast(dtype, strict=False)
-    except pl.exceptions.PolarsError as error:
-        raise refused from error
-
-
 def _codes(series: pl.Series, levels: Sequence[str]) -> Floats:
-    text = _text(series)
+    text = as_text(series)
     if not levels:
         return np.where(text.is_null().to_numpy(), np.nan, 0.0)
     known = text.cast(pl.Enum(levels), strict=False).to_physical().cast(pl.Float64)

@@ -130,8 +130,8 @@ def against_previous(
 def batch_verdicts(table: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Whether each batch as a whole alarms, and on what.
 
-    It does when more than ``alarm_share`` of the features drifted, or the prediction did, or the batch as a whole; what
-    does not matter (the target, columns that the model hardly uses) is shown but does not alarm by itself.
+    It does when more than ``alarm_share`` of the features drifted, or the prediction did, or the share of suspicious
+    rows, or the batch as a whole. The target and columns that the model hardly uses are shown and do not alarm.
 
     Parameters
     ----------
@@ -141,16 +141,19 @@ def batch_verdicts(table: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     Returns
     -------
     One row per batch: ``batch_id``, ``columns`` (features that matter), ``drifted_columns`` (of them), ``share``,
-    ``prediction_drifted``, ``target_drifted``, ``table_drifted``, ``alarmed``, ``top_column``, ``top_excess`` (largest
-    ratio of a statistic to its limit; null if nothing could be judged).
+    ``prediction_drifted``, ``outliers_drifted``, ``target_drifted``, ``table_drifted``, ``alarmed``, ``only_outliers``
+    (it did, on nothing but the share of suspicious rows), ``top_column``, ``top_excess`` (largest ratio of a statistic
+    to its limit; null if nothing could be judged).
     """
-    prediction, target, whole = (pl.col("role") == role for role in ("prediction", "target", "table"))
+    roles = ("prediction", "outlier", "target", "table")
+    prediction, outlier, target, whole = (pl.col("role") == role for role in roles)
     feature = (pl.col("role") == "feature") & pl.col("matters")
     marked = table.with_columns(excess=excess())
     counts = marked.group_by("batch_id", maintain_order=True).agg(
         columns=pl.col("column").filter(feature).n_unique().cast(pl.Int64),
         drifted_columns=pl.col("column").filter(feature & pl.col("drifted")).n_unique().cast(pl.Int64),
         prediction_drifted=(prediction & pl.col("drifted")).any(),
+        outliers_drifted=(outlier & pl.col("drifted")).any(),
         target_drifted=(target & pl.col("drifted")).any(),
         table_drifted=(whole & pl.col("drifted")).any(),
     )
@@ -161,12 +164,13 @@ def batch_verdicts(table: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         .agg(top_column=pl.col("column").first(), top_excess=pl.col("excess").first())
     )
     share = pl.when(pl.col("columns") > 0).then(pl.col("drifted_columns") / pl.col("columns")).otherwise(0.0)
-    alarmed = (pl.col("share") > policy.drift.alarm_share) | pl.col("prediction_drifted") | pl.col("table_drifted")
-    order = ["batch_id", "columns", "drifted_columns", "share"]
-    order += ["prediction_drifted", "target_drifted", "table_drifted", "alarmed"]
-    verdicts = counts.with_columns(share=share).with_columns(alarmed=alarmed)
+    shifted = (pl.col("share") > policy.drift.alarm_share) | pl.col("prediction_drifted") | pl.col("table_drifted")
+    odd = pl.col("outliers_drifted")
+    first, last = ["batch_id", "columns", "drifted_columns", "share"], ["alarmed", "only_outliers"]
+    drifted = ["prediction_drifted", "outliers_drifted", "target_drifted", "table_drifted"]
+    verdicts = counts.with_columns(share=share).with_columns(alarmed=shifted | odd, only_outliers=odd & ~shifted)
     joined = verdicts.join(top, on="batch_id", how="left", maintain_order="left")
-    return joined.select(*order, "top_column", "top_excess")
+    return joined.select(*first, *drifted, *last, "top_column", "top_excess")
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,8 +36,12 @@ from driftbook.drift.seasons import Season, season_of
 from driftbook.errors import DriftError
 from driftbook.storage import load_json, read_parquet, write_json, write_parquet
 
-Role = Literal["feature", "prediction", "target"]
-PREDICTION_COLUMNS: Mapping[str, Kind] = {"prediction_score": "numeric", "prediction": "categorical"}
+Role = Literal["feature", "prediction", "outlier", "target"]
+OF_THE_MODEL: Mapping[str, tuple[Kind, Role]] = {
+    "prediction_score": ("numeric", "prediction"),
+    "prediction": ("categorical", "prediction"),
+    "outlier": ("categorical", "outlier"),
+}
 BATCHES_PER_DAY = {"day": 1, "hour": 24, None: 1}
 FORMAT = 2
 SAMPLE_ROWS = 5_000  # joint rows kept for methods that look at all columns together
@@ -128,8 +132,8 @@ def build_reference(rows: pl.DataFrame, *, case: UseCase, seed: int) -> Referenc
     Parameters
     ----------
     rows
-        Features, ``batch_id``, and as far as known ``prediction``, ``prediction_score`` (out of sample) and
-        ``target``.
+        Features, ``batch_id``, and as far as known ``target``, and out of sample ``prediction``, ``prediction_score``
+        and ``outlier``.
     seed
         Of the random rows drawn where the reference has too few batches of its own.
     """
@@ -179,9 +183,9 @@ def _monitored(case: UseCase, rows: pl.DataFrame) -> tuple[dict[str, Kind], dict
     kinds: dict[str, Kind] = dict.fromkeys(case.columns.numeric, "numeric")
     kinds.update((name, "categorical") for name in case.columns.categorical)
     roles: dict[str, Role] = dict.fromkeys(kinds, "feature")
-    for name, kind in PREDICTION_COLUMNS.items():
+    for name, (kind, role) in OF_THE_MODEL.items():
         if name in rows.columns:
-            kinds[name], roles[name] = kind, "prediction"
+            kinds[name], roles[name] = kind, role
     if "target" in rows.columns:
         kinds["target"], roles["target"] = "categorical", "target"
     lacking = [name for name in (*kinds, "batch_id") if name not in rows.columns]

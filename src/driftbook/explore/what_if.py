@@ -67,8 +67,7 @@ class Workshop:
     def judged(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The long table of a batch, predictions included where there is a model."""
         if self.version is not None:
-            scored = self.version.bundle.score(rows).select("prediction", "prediction_score")
-            rows = rows.hstack(scored)
+            rows = rows.hstack(self.version.score(rows).drop("row_id"))
         table = analyse_drift(self.reference, rows, policy=self.exploration.run.policy, silent=self.silent)
         return table.filter(pl.col("role") != "target")
 

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from driftbook.config import Settings, UseCase
 from driftbook.errors import StateError
+from driftbook.model.footprint import LATENCY_FILE
 from driftbook.registry.description import described_metrics, described_params
 from driftbook.registry.mlflow_aliases import alias_rows, set_alias_rows
 from driftbook.storage import canonical_json, load_json, locked, sha256_file, sha256_text, write_json
@@ -171,7 +172,8 @@ def _held(settings: Settings) -> Iterator[None]:
 
 
 def _digest(folder: Path, report: Mapping[str, Any], lineage: Mapping[str, Any]) -> str:
-    files = {path.name: sha256_file(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    there = (path for path in sorted(folder.iterdir()) if path.is_file() and path.name != LATENCY_FILE)
+    files = {path.name: sha256_file(path) for path in there}
     if not files:
         raise StateError(f"expected a saved bundle in {folder}, found no file; train the model again")
     return sha256_text(canonical_json({"files": files, "report": dict(report), "lineage": dict(lineage)}))
