@@ -8,7 +8,7 @@ ENVIRONMENT := OMP_WAIT_POLICY=PASSIVE MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRAC
 # starts a command with the sort that suits the processor
 SORTING := $(BIN)/python -m driftbook.processor
 
-.PHONY: help setup build test lint bench lab mlflow clean
+.PHONY: help setup build test coverage lint bench lab serve mlflow clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,17 +33,28 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 build: setup ## run the pipeline on simulated customer churn (ploomber build)
 	@$(ENVIRONMENT) $(BIN)/ploomber build
 
-test: setup ## run every test, simulations included; line coverage of src at least 90 %
-	@$(ENVIRONMENT) $(SORTING) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov=driftbook --cov-report= --cov-fail-under=90
+# every test, a file on each core, the longest first
+TESTS := $(SORTING) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+test: setup ## run every test, simulations included
+	@$(ENVIRONMENT) $(TESTS)
+
+coverage: setup ## the same, and how many lines of src they reach (slower)
+	@$(ENVIRONMENT) $(TESTS) --cov=driftbook --cov-report=term:skip-covered --cov-fail-under=90
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 bench: setup ## measure speed and memory beside the peers (an hour; tests/benchmarks/results)
 	@$(ENVIRONMENT) PYTHONPATH=tests $(BIN)/python -m benchmarks
+	@$(ENVIRONMENT) PYTHONPATH=tests $(BIN)/python -m benchmarks.service
+	@$(ENVIRONMENT) PYTHONPATH=tests $(BIN)/python -m benchmarks.kills
 
 lab: setup ## open JupyterLab on the notebooks
 	@$(ENVIRONMENT) $(SORTING) $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
+
+serve: setup ## answer predictions on http://127.0.0.1:8000 (after a build)
+	@$(ENVIRONMENT) $(BIN)/driftbook serve
 
 mlflow: setup ## open MLflow's interface on this workbench's store (http://127.0.0.1:5000)
 	@$(ENVIRONMENT) MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --workers 1 \

@@ -50,6 +50,16 @@ def test_a_spell_that_lasts_or_touches_the_prediction_is_critical() -> None:
     assert raise_alerts(verdicts(".x", prediction=".x"), use_case="churn")[0].severity == "critical"
 
 
+def test_suspicious_rows_are_told_of_and_critical_only_if_they_stay() -> None:
+    odd = verdicts(".x.xxx").with_columns(outliers_drifted=pl.col("alarmed"), drifted_columns=pl.lit(0))
+    one, lasting = raise_alerts(odd, use_case="churn")
+    assert (one.severity, lasting.severity) == ("warning", "critical")
+    assert one.message.startswith("The share of suspicious rows, yet no feature, drifted in 2026-06-02;")
+    both = odd.with_columns(drifted_columns=pl.lit(3))
+    told = raise_alerts(both, use_case="churn")[0].message
+    assert told.startswith("3 of 18 features and the share of suspicious rows drifted in 2026-06-02;")
+
+
 def test_a_growing_spell_keeps_its_key() -> None:
     days = [raise_alerts(verdicts(".xxxx"[:day]), use_case="churn")[0] for day in (2, 3, 4, 5)]
     assert {alert.key for alert in days} == {"churn/drift/2026-06-02"}
@@ -140,3 +150,48 @@ def test_silence_because_nothing_could_be_judged_is_told():
     [alert] = raise_alerts(verdicts, use_case="churn")
     assert (alert.severity, alert.first_batch, alert.last_batch) == ("warning", "1", "2")
     assert alert.message.startswith("Drift cannot be judged from 1 to 2 (2 batches): the batches")
+
+
+def taken_back(*days: str) -> pl.DataFrame:
+    reasons = [["Version 3 is taken back: it lost 3.0 points.", "The statistical condition holds."]] * len(days)
+    return pl.DataFrame({"batch_id": list(days), "version": [2] * len(days), "reasons": reasons})
+
+
+def test_each_rollback_is_a_critical_alert_of_its_own_that_says_what_happened_and_why() -> None:
+    first, second = raise_alerts(verdicts("....."), use_case="churn", rollbacks=taken_back(DAYS[1], DAYS[2]))
+    assert (first.key, second.key) == ("churn/rollback/2026-06-02", "churn/rollback/2026-06-03")
+    assert {first.severity, second.severity} == {"critical"}
+    assert first.subject == "churn: version 2 put back in office after 2026-06-02"
+    assert first.message == (
+        "Version 3 is taken back: it lost 3.0 points. The statistical condition holds. "
+        "Version 2 is in office again from the next batch on."
+    )
+    assert (first.first_batch, first.last_batch) == (DAYS[1], DAYS[1])
+
+
+def test_a_rollback_is_red_on_its_day_and_keeps_its_place_among_other_alerts() -> None:
+    alerts = raise_alerts(verdicts("x..x."), use_case="churn", rollbacks=taken_back(DAYS[1]))
+    assert [alert.first_batch for alert in alerts] == [DAYS[0], DAYS[1], DAYS[3]]
+    assert status(alerts[:2], latest_batch=DAYS[1]) == "red"
+    assert status(alerts[:2], latest_batch=DAYS[2]) == "green"
+
+
+def doubts(*batches: str) -> pl.DataFrame:
+    """Batches on whose day targets contradicted the estimates since the first of June."""
+    row = {"since": DAYS[0], "known_on": DAYS[3], "promised": 0.86, "found": 0.78, "rows": 2400}
+    return pl.DataFrame([{"batch_id": each, **row} for each in batches])
+
+
+def test_withdrawn_estimates_are_one_alert_that_says_what_was_promised_and_what_was_found() -> None:
+    [alert] = raise_alerts(verdicts("......"), use_case="churn", doubts=doubts(*DAYS[3:5]))
+    assert (alert.key, alert.severity, alert.last_batch) == ("churn/estimates/2026-06-04", "warning", DAYS[4])
+    assert alert.message == (
+        "Targets contradict the model's probabilities since batch 2026-06-01, seen on 2026-06-04: 86.0 % of its "
+        "decisions were to be right, 78.0 % were. Its performance is no longer estimated; a challenger is called for."
+    )
+
+
+def test_withdrawn_estimates_that_last_are_critical_and_keep_their_key() -> None:
+    [alert] = raise_alerts(verdicts("......"), use_case="churn", doubts=doubts(*DAYS[3:6]))
+    assert (alert.key, alert.severity) == ("churn/estimates/2026-06-04", "critical")
+    assert raise_alerts(verdicts("......"), use_case="churn", doubts=doubts(DAYS[3]).clear()) == ()

@@ -60,6 +60,11 @@ def test_verdicts_come_first_then_days_then_numbers_then_causes(pair):
     ]
 
 
+def test_another_decision_on_a_watched_champion_is_told_and_records_without_a_watch_are_read(pair):
+    edit(pair[1], "story.json", lambda each: each[0].update(watch={"kind": "rollback", "action": "continue"}))
+    assert told(pair) == ["day      2026-05-17 watch over the champion: none → continue"]
+
+
 def test_inputs_that_moved_a_run_are_counted_and_named(pair):
     def change(manifest):
         first, second, *_ = sorted(manifest["batches"])
@@ -101,9 +106,9 @@ def test_a_day_or_a_folder_names_a_report_and_anything_else_is_refused(desk, tmp
     folder = desk.report_folder(CASE, FIRST)
     assert report_of(FIRST.isoformat(), use_case=CASE, settings=desk) == folder
     assert report_of(str(folder), use_case=CASE, settings=desk) == folder
-    with pytest.raises(
-        DataError, match="expected a report folder or a day like 2026-06-30 of churn, found '2020-01-01'"
-    ):
+    with pytest.raises(DataError, match="a day like 2026-06-30 of churn, found '2020-01-01'; its latest report is of "):
         report_of("2020-01-01", use_case=CASE, settings=desk)
+    with pytest.raises(DataError, match="it has no report yet: build it first"):
+        report_of("2020-01-01", use_case="telco", settings=desk)
     with pytest.raises(DataError, match=r"found no manifest\.json there"):
         compare_runs(folder, tmp_path)

@@ -204,14 +204,30 @@ def test_verdicts_follow_the_share_of_features_and_the_prediction(reference: Ref
     table = analyse_drift(reference, current(pl.col("age") + 30), policy=CALIBRATED)
     verdicts = batch_verdicts(table, CALIBRATED)
     assert verdicts.drop("top_excess").rows() == [
-        (QUIET, 2, 0, 0.0, False, False, False, False, verdicts["top_column"][0]),
-        (ODD, 2, 1, 0.5, False, False, False, True, "age"),
+        (QUIET, 2, 0, 0.0, False, False, False, False, False, False, verdicts["top_column"][0]),
+        (ODD, 2, 1, 0.5, False, False, False, False, True, False, "age"),
     ]
     assert verdicts["top_excess"][0] < 1 < verdicts["top_excess"][1]
     tolerant = with_threshold(alarm_share=0.5)
     assert batch_verdicts(table, tolerant)["alarmed"].to_list() == [False, False]
     scored = analyse_drift(reference, current(pl.col("prediction_score") / 10), policy=tolerant)
     assert batch_verdicts(scored, tolerant)["alarmed"].to_list() == [False, True]
+
+
+def test_more_suspicious_rows_alarm_and_are_told_apart_from_drift() -> None:
+    odd = pl.when(pl.int_range(pl.len()) % 20 == 0).then(pl.lit("yes")).otherwise(pl.lit("no")).alias("outlier")
+    reference = build_reference(stream(batches=30).with_columns(odd), case=use_case(), seed=1)
+    assert reference.roles["outlier"] == "outlier"
+    more = pl.when(pl.int_range(pl.len()) % 3 == 0).then(pl.lit("yes")).otherwise(pl.lit("no"))
+    batches = stream(batches=2, seed=8, prefix="2026-06").with_columns(odd)
+    batches = batches.with_columns(outlier=pl.when(pl.col("batch_id") == ODD).then(more).otherwise("outlier"))
+    verdicts = batch_verdicts(analyse_drift(reference, batches, policy=CALIBRATED), CALIBRATED)
+    told = verdicts.select("outliers_drifted", "drifted_columns", "prediction_drifted", "alarmed", "only_outliers")
+    assert told.rows() == [(False, 0, False, False, False), (True, 0, False, True, True)]
+    assert verdicts["top_column"][1] == "outlier"
+    shifted = batches.with_columns(age=pl.when(pl.col("batch_id") == ODD).then(pl.col("age") + 30).otherwise("age"))
+    verdicts = batch_verdicts(analyse_drift(reference, shifted, policy=CALIBRATED), CALIBRATED)
+    assert verdicts.select("alarmed", "outliers_drifted", "only_outliers").row(1) == (True, True, False)
 
 
 def test_the_target_is_shown_and_does_not_alarm(reference: Reference) -> None:

@@ -10,7 +10,7 @@ from papermill.exceptions import PapermillExecutionError
 from workbench import make_workbench
 
 from driftbook.errors import DataError, UnknownNameError
-from driftbook.workflow.build import _why
+from driftbook.workflow.build import failure_of
 from driftbook.workflow.failure import describe_failure, describe_refusal
 
 HOPELESS_DAY = "2020-01-01"
@@ -75,7 +75,7 @@ def test_a_missing_file_is_no_refusal_of_the_disk():
 )
 def test_the_short_cut_says_why_the_build_ended(code, said, message):
     ended = subprocess.CompletedProcess([], code, stderr=said)
-    assert _why(ended, "the build") == message
+    assert failure_of(ended, "the build") == message
 
 
 @pytest.mark.pipeline

@@ -96,6 +96,21 @@ REPORT: dict[str, Any] = {
     "metrics": {"roc_auc": {"value": 0.8, "low": 0.7, "high": 0.9}},
 }
 
+CONFUSION = {"champion": [[8, 1], [2, 4], [0, 1]], "challenger": [[9, 0], [2, 4], [1, 0]]}
+WATCH = pl.DataFrame(
+    {
+        "batch_id": IDS[3:],
+        "difference": [-0.02, 0.0, 0.04],
+        "log_evidence": [-9.0, 0.2, 400.0],
+        "log_evidence_needed": [4.6] * 3,
+    }
+)
+VIEWS = [
+    {"view": "split", "metric": "accuracy", "difference": 0.05, "low": -0.1, "high": 0.2, "expected": True},
+    {"view": EVIL, "metric": "roc_auc", "difference": 0.0, "low": None, "high": None},
+    {"view": "delong", "metric": "roc_auc", "difference": None, "low": None, "high": None},
+]
+
 
 def drift_table() -> pl.DataFrame:
     rows = []
@@ -179,6 +194,10 @@ FULL: dict[str, Callable[[], figures.Figure]] = {
     "drift_bars": lambda: figures.drift_bars(drift_table(), IDS[2]),
     "comparison": lambda: figures.comparison(DAILY, DAILY, margin=0.02),
     "comparison of log loss": lambda: figures.comparison(DAILY, DAILY, metric="log_loss"),
+    "confusion_pair": lambda: figures.confusion_pair(CONFUSION, ["no", EVIL]),
+    "difference_views": lambda: figures.difference_views(VIEWS, margin=0.02),
+    "champion_watch": lambda: figures.champion_watch(WATCH, margin=0.01),
+    "champion_watch of log loss": lambda: figures.champion_watch(WATCH, metric="log_loss"),
     "story": lambda: figures.story(ENTRIES),
 }
 EMPTY: dict[str, Callable[[], figures.Figure]] = {
@@ -198,6 +217,9 @@ EMPTY: dict[str, Callable[[], figures.Figure]] = {
     "drift_bars": lambda: figures.drift_bars(drift_table(), "2030-01-01"),
     "weighted_drift": lambda: figures.weighted_drift(WEIGHTED.with_columns(weighted_score=pl.lit(None, pl.Float64))),
     "comparison": lambda: figures.comparison(pl.DataFrame(), pl.DataFrame()),
+    "confusion_pair": lambda: figures.confusion_pair({"champion": [[0]], "challenger": [[0]]}, ["no"]),
+    "difference_views": lambda: figures.difference_views(VIEWS[2:]),
+    "champion_watch": lambda: figures.champion_watch(pl.DataFrame()),
     "story": lambda: figures.story([]),
 }
 

@@ -25,6 +25,8 @@ from driftbook.timeline.verdict import verdict_sentences
 from driftbook.timeline.walk import walk
 from driftbook.workflow.fingerprint import state_digest
 
+pytestmark = pytest.mark.long
+
 LAST = date(2026, 5, 30)  # by then version 2 was promoted
 
 

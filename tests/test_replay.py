@@ -12,10 +12,11 @@ from driftbook.audit.what_if import alarms_under
 from driftbook.config import Settings, load_policy
 from driftbook.config.policy import Policy, PromotionPolicy, RetrainingPolicy
 from driftbook.data.batches import batch_index
-from driftbook.errors import StateError, UnknownNameError
+from driftbook.errors import ConfigError, StateError, UnknownNameError
 from driftbook.storage import load_json, write_json, write_parquet
 from driftbook.timeline.evidence import Reign
 from driftbook.timeline.models import champion_version
+from driftbook.workflow.prove import replay_reports
 
 AS_OF = date(2026, 6, 3)
 MOST_SECONDS_A_DECISION = 0.05
@@ -53,8 +54,10 @@ def test_every_decision_is_identical_and_takes_milliseconds(told):
     desk, story = told
     found = replay(desk, "churn")
     assert found.identical, found.summary()
-    assert {each.kind for each in found.decisions} == {"retraining", "promotion"}
-    assert len(found.decisions) == len(story.entries) + 2
+    assert {each.kind for each in found.decisions} == {"retraining", "promotion", "rollback"}
+    watched = sum(entry["watch"] is not None for entry in story.entries)
+    assert watched > 1
+    assert len(found.decisions) == len(story.entries) + watched + 2
     assert found.seconds / len(found.decisions) < MOST_SECONDS_A_DECISION
     assert found.summary().endswith("identical")
     assert reported_days(desk, "churn") == [AS_OF]
@@ -91,8 +94,15 @@ def test_a_record_of_another_form_cannot_be_replayed_and_says_so(desk):
 def test_without_a_report_there_is_nothing_to_replay(desk):
     with pytest.raises(UnknownNameError, match="no report of churn as of '2026-05-01'"):
         replay(desk, "churn", as_of=date(2026, 5, 1))
-    with pytest.raises(UnknownNameError, match="no report of telco"):
+    with pytest.raises(StateError, match="no report of telco yet; build it: driftbook build --use-case telco"):
         replay(desk, "telco")
+
+
+def test_all_reports_of_a_use_case_without_any_are_no_silent_success(desk):
+    with pytest.raises(StateError, match="no report of telco yet"):
+        replay_reports(desk, use_case="telco", as_of=None, every=True, policy=None)
+    with pytest.raises(ConfigError, match="give one of the two"):
+        replay_reports(desk, use_case="churn", as_of=date(2026, 5, 17), every=True, policy=None)
 
 
 def test_another_policy_says_which_days_it_would_have_decided_otherwise(told):
@@ -102,7 +112,7 @@ def test_another_policy_says_which_days_it_would_have_decided_otherwise(told):
         name="stricter",
         title="stricter",
         drift=calm.drift,
-        retraining=RetrainingPolicy(alarmed_batches=9),
+        retraining=RetrainingPolicy(min_new_labelled_rows=100_000),
         promotion=PromotionPolicy(margin=0.9),
     )
     found = replay(desk, "churn", policy=stricter)
@@ -124,7 +134,8 @@ def test_fixed_limits_are_held_against_the_statistics_on_record_as_the_engine_ho
     found = replay(desk, "churn", policy=policy)
     first = story.entries[0]["during"]["champion"]
     told_by = dict(zip(engine["batch_id"], engine["alarmed"], strict=True))
-    for each, entry in zip(found.decisions, story.entries, strict=True):
+    of_the_day = [each for each in found.decisions if each.kind != "rollback"]
+    for each, entry in zip(of_the_day, story.entries, strict=True):
         anew = entry["during"]["champion"] == first
         assert each.alarm_now == (told_by[each.day] if anew else each.alarm_then)
 

@@ -2,11 +2,13 @@
 
 import random
 import time
+from datetime import date
 
 import pytest
-from recorded import CASE, make_recorded
+from recorded import CASE, NOON, make_recorded
 
-from driftbook.audit.ledger import ledger_path
+from driftbook.audit.certificate import append_certificate, compare_repetition
+from driftbook.audit.ledger import ledger_path, read_ledger
 from driftbook.audit.verify import verify
 
 TAMPERS = 1000
@@ -17,7 +19,13 @@ WAYS = ("flip", "delete", "swap", "truncate")
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
-    return make_recorded(tmp_path_factory.mktemp("tampered"))
+    """Two recorded runs and a certificate of each."""
+    desk = make_recorded(tmp_path_factory.mktemp("tampered"))
+    for day, line in read_ledger(desk, CASE).runs().items():
+        folder = desk.report_folder(CASE, date.fromisoformat(day))
+        same = compare_repetition(folder, folder, sorted(line["products"]), line=line)
+        append_certificate(desk, same, run=line, by="somebody", now=NOON)
+    return desk
 
 
 def targets(desk):

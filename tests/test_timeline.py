@@ -8,17 +8,21 @@ import polars as pl
 import pytest
 from workbench import ONSET_DAY, build_story, make_workbench, run_of
 
-from driftbook.data.batches import first_stream_day
+from driftbook.data.batches import first_stream_day, load_targets
 from driftbook.database import open_database
 from driftbook.decisions.alerts import alarm_spells
 from driftbook.deployment import history, load_office
 from driftbook.storage import canonical_json
 from driftbook.timeline.causes import Explanation, example_rows, explain, explain_alerts, first_days, ranked_table
-from driftbook.timeline.closing import find_breaches
+from driftbook.timeline.closing import find_breaches, find_doubts
+from driftbook.timeline.estimates import Estimates
 from driftbook.timeline.models import load_versions
 from driftbook.timeline.office import open_journal
+from driftbook.timeline.scoring import ensure_predictions
 from driftbook.timeline.verdict import describe_changes, describe_drift, headline, printed, verdict_sentences
 from driftbook.timeline.walk import walk
+
+pytestmark = pytest.mark.long
 
 FIRST = date(2026, 5, 17)
 LAST = FIRST + timedelta(days=17)
@@ -243,3 +247,49 @@ def test_every_batch_of_a_day_whose_accuracy_fell_is_a_breach():
     breaches = find_breaches([_entry("2026-05-31"), _lapsed("2026-06-01"), _lapsed("2026-06-02", fell=False)])
     assert breaches["batch_id"].to_list() == ["2026-06-01T08", "2026-06-01T09"]
     assert breaches.row(0) == ("2026-06-01T08", "accuracy", 0.5, 0.65)
+
+
+def test_targets_that_contradict_the_estimates_withdraw_them_until_another_model_is_in_office(told):
+    _, story = told
+    onset = (FIRST + timedelta(days=ONSET_DAY - 1)).isoformat()
+    doubted = [entry for entry in story.entries if entry["estimate"] and entry["estimate"]["withdrawn"]]
+    assert doubted[0]["estimate"]["withdrawn"]["since"] == onset
+    assert {entry["during"]["champion"] for entry in doubted} == {1}
+    first = date.fromisoformat(doubted[0]["day"])
+    assert first - timedelta(days=3) == date.fromisoformat(onset), "the targets of the first changed day were enough"
+    assert find_doubts(story.entries)["batch_id"].to_list() == [entry["day"] for entry in doubted]
+    assert "withdrawn" in doubted[0]["decision"]["evidence"]["calls"]
+    sentences = verdict_sentences(story.entries[: story.entries.index(doubted[0]) + 1])
+    assert f"Estimates: withdrawn since {onset}, because targets known on {first} contradict them." in sentences
+
+
+def test_an_estimate_speaks_of_the_batches_that_have_no_targets_yet(told):
+    settings, story = told
+    run = run_of(settings, LAST.isoformat())
+    version = load_versions(run)[1]
+    targets = load_targets(run.case, settings, as_of=LAST)
+    estimates = Estimates(version, ensure_predictions(run, version), targets)
+    day = FIRST + timedelta(days=3)
+    newest = estimates.newest(day, since=FIRST)
+    assert (newest.first_batch, newest.last_batch) == ((FIRST + timedelta(days=1)).isoformat(), day.isoformat())
+    seen = story.entries[3]["estimate"]
+    assert seen["value"] == pytest.approx(newest.value, rel=1e-11)
+    assert newest.low < newest.value < newest.high
+    known = targets.filter(pl.col("known_time").dt.date() <= day)
+    blind = Estimates(version, estimates.predictions.filter(pl.col("event_time").dt.date() <= day), known)
+    assert blind.newest(day, since=FIRST) == newest, "the future changed an estimate"
+    later = FIRST + timedelta(days=ONSET_DAY + 4)
+    assert blind.withdrawn(day) is None
+    assert estimates.withdrawn(day) is None
+    assert estimates.withdrawn(later).since == (FIRST + timedelta(days=ONSET_DAY - 1)).isoformat()
+
+
+def test_an_estimate_below_its_limit_is_a_breach_where_targets_do_not_say_so_yet():
+    seen = {"value": 0.7, "limit": 0.8, "fell": True, "withdrawn": None, "first_batch": "2026-06-01"}
+    entry = {"accuracy": None, "estimate": seen, "drift": {"batches": [{"batch_id": "2026-06-03"}]}}
+    assert find_breaches([entry])["metric"].to_list() == ["estimated accuracy"]
+    both = {**entry, "accuracy": {"value": 0.71, "limit": 0.8, "fell": True}}
+    assert find_breaches([both])["metric"].to_list() == ["accuracy"]
+    old = {name: value for name, value in entry.items() if name != "estimate"}
+    assert find_breaches([old]).is_empty()
+    assert find_doubts([old]).is_empty()

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from driftbook.model.estimation import estimate_performance
+from driftbook.model.estimation import estimate_performance, fit_estimation
 from driftbook.model.isotonic import Recalibration
 from driftbook.model.metrics import performance_by_batch
 from driftbook.model.trust import TRUST_SCHEMA, calibration_trust, reason, withdraw
@@ -62,6 +62,17 @@ def test_the_answer_of_a_day_rests_on_what_was_known_by_then() -> None:
     for day in (3, CHANGE, 9):
         known = rows.filter(pl.col("known_time").dt.date() <= date(2026, 6, 4) + timedelta(days=day))
         assert_frame_equal(trust(known), trust(rows).head(day + 1))
+
+
+def test_what_is_granted_for_the_reference_follows_from_the_days_up_to_then_only() -> None:
+    """Days to come promise other chances: as many near one half as there were sure ones before."""
+    rows = labelled(days=8, change=None)
+    unsure = labelled(days=16, change=None, seed=2).filter(pl.col("batch_id") > rows["batch_id"].max())
+    unsure = unsure.filter(pl.col("probabilities").list.get(1).is_between(0.4, 0.6))
+    learned = fit_estimation(labelled(days=3, change=None, seed=3), classes=CLASSES, positive="yes")
+    assert learned.maps
+    options = {"recalibration": learned}
+    assert_frame_equal(trust(rows, **options), trust(pl.concat([rows, unsure]), **options).head(8), check_exact=True)
 
 
 def test_the_order_of_rows_does_not_matter() -> None:

@@ -207,6 +207,8 @@ def test_a_changed_journal_entry_is_found(desk):
     insert = "INSERT INTO journal VALUES ('churn', '2026-05-17', '2026-05-18', '{}', 'not its digest')"
     with open_database(desk.database_url) as database, database.transaction() as work:
         work.execute(insert)
-    [finding] = check(desk).findings
-    assert (finding.path, finding.where) == ("data/state/driftbook.db", "journal")
-    assert "the journal entry of churn 2026-05-17 was changed" in finding.what
+    outcome = check(desk)
+    [finding] = outcome.findings
+    assert "NOT as recorded, 1 finding (" in outcome.summary()
+    assert (finding.path, finding.where) == ("data/state/driftbook.db", "journal 2026-05-17")
+    assert "it does not have the digest it was written with" in finding.what

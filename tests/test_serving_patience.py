@@ -1,0 +1,127 @@
+"""Callers who fall silent in the middle of a request lose their connection; those who are only slow are answered."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+
+from driftbook.serving import patience
+from driftbook.serving.patience import LONGEST_HEAD, PatientProtocol
+
+PATIENCE = 1.0
+HEAD = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\n"
+
+
+async def echo(scope, receive, send):
+    """Answers the body it gets, once all of it is there."""
+    content, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        content, more = content + message.get("body", b""), message.get("more_body", False)
+    headers = [(b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    monkeypatch.setattr(patience, "REQUEST_SECONDS", PATIENCE)
+    config = uvicorn.Config(echo, http=PatientProtocol, lifespan="off", log_config=None, limit_concurrency=4)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        thread.join(20)
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=10 * PATIENCE)
+
+
+def until_closed(connection: socket.socket) -> tuple[bytes, float]:
+    """What comes until the other side closes, and how long that takes."""
+    began, found = time.monotonic(), b""
+    try:
+        while more := connection.recv(65_536):
+            found += more
+    except ConnectionResetError:
+        pass
+    return found, time.monotonic() - began
+
+
+@pytest.mark.parametrize("said", [b"", b"POST", HEAD[:-2], HEAD, HEAD + b"abc"])
+def test_who_falls_silent_is_let_go(port: int, said: bytes) -> None:
+    with connect(port) as connection:
+        connection.sendall(said)
+        answer, seconds = until_closed(connection)
+    assert answer == b""
+    assert PATIENCE / 2 < seconds < 5 * PATIENCE
+
+
+def test_who_drips_is_let_go_all_the_same(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nX-Slow: ")
+        began = time.monotonic()
+        assert drip(connection, until=began + 10 * PATIENCE) < began + 6 * PATIENCE
+
+
+def drip(connection: socket.socket, *, until: float) -> float:
+    """Send a letter now and then until the other side has enough; when that is."""
+    while (now := time.monotonic()) < until:
+        try:
+            connection.sendall(b"a")
+        except OSError:
+            break
+        time.sleep(PATIENCE / 10)
+    return now
+
+
+def test_a_slow_request_and_an_idle_connection_are_answered(port: int) -> None:
+    with connect(port) as connection:
+        for pause in (PATIENCE / 4, 2 * PATIENCE):
+            for part in (HEAD[:20], HEAD[20:], b"ab", b"cd"):
+                connection.sendall(part)
+                time.sleep(PATIENCE / 20)
+            assert connection.recv(65_536).endswith(b"\r\n\r\nabcd")
+            time.sleep(pause)
+
+
+def test_silent_callers_do_not_keep_others_out_for_long(port: int) -> None:
+    silent = [connect(port) for _ in range(6)]
+    for connection in silent:
+        connection.sendall(HEAD)
+    until = time.monotonic() + 10 * PATIENCE
+    answer = b""
+    while not answer.startswith(b"HTTP/1.1 200"):
+        assert time.monotonic() < until, answer
+        with connect(port) as connection:
+            connection.sendall(HEAD + b"abcd")
+            answer = connection.recv(65_536)
+        time.sleep(PATIENCE / 10)
+    for connection in silent:
+        connection.close()
+
+
+def test_endless_headers_are_refused(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: here\r\nX-Long: ")
+        connection.settimeout(PATIENCE / 2)
+        sent = 0
+        try:
+            while sent < 1_000 * LONGEST_HEAD:
+                sent += connection.send(b"a" * 10_000)
+        except OSError:
+            pass
+        answer, seconds = until_closed(connection)
+    assert seconds < 5 * PATIENCE
+    assert sent < 100 * LONGEST_HEAD
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
