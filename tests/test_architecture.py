@@ -134,6 +134,7 @@ ORDER = [
     "comparison",
     "timeline",
     "workflow",
+    "dashboard",
     "explore",
     "cli",
 ]
@@ -153,7 +154,10 @@ OWNERS = {
     "optuna": {"model.boosting"},
     "sklearn": {"model.baselines"},
     "pandas": {"reports", "registry"},
-    "ipywidgets": {"explore"},
+    "ipywidgets": {"explore", "dashboard"},
+    "voila": {"dashboard"},
+    "tornado": {"dashboard"},
+    "jupyter_server": {"dashboard"},
 }
 
 
