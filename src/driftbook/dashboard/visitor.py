@@ -3,7 +3,7 @@
 The server knows who came (by a key, or by the proxy in front of it) and the kernel does not: what a browser sends to
 a kernel is untrusted. So the server writes who a kernel belongs to into a file that only it can reach, and the kernel
 reads its own file anew before each action. A kernel is started before anybody has come: until then its visitor has no
-name and may only look. In JupyterLab, where nobody stands between a person and the kernel, it is the person who runs it.
+name and may only look. In JupyterLab, where nobody stands between a person and the kernel, it is who runs the kernel.
 """
 
 from __future__ import annotations
