@@ -227,7 +227,7 @@ def verdict_card(
         f"<div><dt>{escape(name)}</dt><dd>{escape(format_value(value, format=chosen.get(name, 'auto')))}</dd></div>"
         for name, value in (facts or {}).items()
     )
-    items = "".join(f"<li>{_prose(sentence)}</li>" for sentence in sentences)
+    items = "".join(f"<li>{prose(sentence)}</li>" for sentence in sentences)
     markup = (
         f'{STYLE}<div class="db-card db-is-{TONES.get(status, "calm")}" role="group" aria-label="{escape(title)}">'
         f'<span class="db-title">{escape(title)}</span> {badge(status)}'
@@ -285,9 +285,9 @@ def _cell_class(column: pl.Series, format: Format) -> str:
 def _cell(value: Any, format: Format, css: str) -> str:
     if format == "badge" and isinstance(value, str):
         return f"<td{css}>{badge(value)}</td>"
-    return f"<td{css}>{_prose(format_value(value, format=format))}</td>"
+    return f"<td{css}>{prose(format_value(value, format=format))}</td>"
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
     """Text as markup; what stands in backticks is code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
