@@ -51,7 +51,9 @@ class Ordered:
         )
 
 
-def promote(use_case: str, version: int, *, reason: str, force: bool = False, settings: Settings) -> Ordered:
+def promote(
+    use_case: str, version: int, *, reason: str, force: bool = False, actor: str | None = None, settings: Settings
+) -> Ordered:
     """Put a version in office.
 
     Parameters
@@ -60,6 +62,8 @@ def promote(use_case: str, version: int, *, reason: str, force: bool = False, se
         Why, in a person's words: it stands in the history and in the next report.
     force
         Also a version that failed its gate; the record says so.
+    actor
+        Who orders it; whoever runs this process unless given.
 
     Raises
     ------
@@ -78,11 +82,13 @@ def promote(use_case: str, version: int, *, reason: str, force: bool = False, se
                 f"version {version} of {case.name} failed its gate: {' '.join(training['gate']['reasons'])} "
                 f"Choose another, or take it all the same with --force"
             )
-        order = Order("promote", version, why, _person(), _evidence(training, forced=force))
+        order = Order("promote", version, why, actor or _person(), _evidence(training, forced=force))
         return _carry_out(database, case, order, before)
 
 
-def rollback(use_case: str, *, to: int | None = None, reason: str, settings: Settings) -> Ordered:
+def rollback(
+    use_case: str, *, to: int | None = None, reason: str, actor: str | None = None, settings: Settings
+) -> Ordered:
     """Put back the champion before, or an earlier one.
 
     Parameters
@@ -90,6 +96,8 @@ def rollback(use_case: str, *, to: int | None = None, reason: str, settings: Set
     to
         A version that was champion once. It has to be named after a rollback: whoever rolls back twice in a hurry
         would otherwise bring back what was just taken out.
+    actor
+        Who orders it; whoever runs this process unless given.
 
     Raises
     ------
@@ -112,11 +120,11 @@ def rollback(use_case: str, *, to: int | None = None, reason: str, settings: Set
                 f"to put it in office: driftbook promote {version} --reason …"
             )
         training = _training(settings, case, version)
-        order = Order("rollback", version, why, _person(), _evidence(training, forced=False))
+        order = Order("rollback", version, why, actor or _person(), _evidence(training, forced=False))
         return _carry_out(database, case, order, before)
 
 
-def ask_for_challenger(use_case: str, *, reason: str, settings: Settings) -> Ordered:
+def ask_for_challenger(use_case: str, *, reason: str, actor: str | None = None, settings: Settings) -> Ordered:
     """Have a challenger trained, whether or not anything else calls for it.
 
     The request waits for no cool-down, but for enough targets, and for a challenger in place to be judged.
@@ -132,7 +140,7 @@ def ask_for_challenger(use_case: str, *, reason: str, settings: Settings) -> Ord
         last = latest_entries(database, case.name)[-1]["decision"]
         facts = {"champion": before.champion, "challenger": before.challenger}
         decided = {"decided": {name: last[name] for name in ("kind", "action", "reasons")}}
-        return _carry_out(database, case, Order("retrain", None, why, _person(), {**facts, **decided}), before)
+        return _carry_out(database, case, Order("retrain", None, why, actor or _person(), {**facts, **decided}), before)
 
 
 def follow(ordered: Ordered, *, settings: Settings) -> str | None:
