@@ -169,6 +169,19 @@ def locked(path: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
         lock.release()
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a process holds a lock; who waits for it is not kept from it for longer than the look takes."""
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
 def _broken(paths: Sequence[Path], error: Exception) -> str:
     """Which of the files cannot be read, and what to do about it."""
     guilty = paths[0]
