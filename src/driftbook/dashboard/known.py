@@ -161,12 +161,10 @@ class Known:
 
     def _as_known(self, whole: pl.DataFrame) -> pl.DataFrame:
         by = next((name for name in KNOWN_BY if name in whole.columns), None)
-        if by is not None and whole.schema[by] == pl.String:
-            known = pl.col(by).str.head(ISO_DAY) <= self.day.isoformat()
-        else:
-            known = pl.lit(True) if by is None else pl.col(by) <= self.day
+        known = pl.lit(True)
         if by is not None:
-            known = known | pl.col(by).is_null()
+            when = pl.col(by).str.head(ISO_DAY).str.to_date() if whole.schema[by] == pl.String else pl.col(by)
+            known = when <= self.day
         if "version" in whole.columns:
             known = known & (pl.col("version").is_in(list(self.versions)) | pl.col("version").is_null())
         return whole.filter(known)

@@ -47,8 +47,8 @@ class Choice:
         return offered(selection.chosen.get(self.name), (value for _, value in self.options(known, selection)))
 
 
-def _always(known: Known, selection: Selection) -> str:
-    """An action that is always available."""
+def _nothing(known: Known, selection: Selection) -> str:
+    """Of an action: nothing speaks against it. Of a page: nothing changes but by the stamp."""
     return ""
 
 
@@ -74,18 +74,26 @@ class Action:
     asks: str
     run: Callable[[Known, Selection, Visitor, str, str], str]
     objects: Callable[[Known, Selection], Options] | None = None
-    available: Callable[[Known, Selection], str] = _always
+    available: Callable[[Known, Selection], str] = _nothing
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the dashboard, in the order of its cards."""
+    """A page of the dashboard, in the order of its cards.
+
+    Parameters
+    ----------
+    live
+        A text that changes when something shown changed of which no build tells (a check that has ended, a service
+        that was asked anew). Asked every second while the page is open, so it returns at once.
+    """
 
     name: str
     title: str
     cards: tuple[Card, ...]
     choices: tuple[Choice, ...] = ()
     actions: tuple[Action, ...] = ()
+    live: Callable[[Known, Selection], str] = _nothing
 
 
 def render_page(page: Page, known: Known, selection: Selection) -> str:
