@@ -35,7 +35,9 @@ def test_the_role_is_read_anew_each_time(card):
     assert current_visitor() == Visitor("ada", "viewer")
 
 
-@pytest.mark.parametrize("text", ["", "{", "{}", '["ada"]', '{"name": "ada", "role": "root"}', '{"name": 1, "role": "viewer"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "{}", '["ada"]', '{"name": "ada", "role": "root"}', '{"name": 1, "role": "viewer"}']
+)
 def test_a_card_that_is_none_makes_nobody_an_operator(card, text):
     card.write_text(text)
     assert current_visitor() == NOBODY

@@ -46,11 +46,13 @@ min-width:0;box-sizing:border-box}
 .dash-card>*:last-child{margin-bottom:0}
 .dash-columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(340px,100%),1fr));gap:8px 28px}
 .dash-columns>*{min-width:0}
-.dash-tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(168px,100%),1fr));gap:14px 22px;margin:.2em 0}
+.dash-tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(168px,100%),1fr));gap:14px 22px;
+margin:.2em 0}
 .dash-tiles dt{font-size:12.5px;color:var(--dash-dim);font-weight:400}
 .dash-tiles dd{margin:.05em 0 0;font-size:22px;line-height:1.25;font-weight:620;font-variant-numeric:tabular-nums;
 overflow-wrap:break-word}
-.dash-tiles small{display:block;font-size:12.5px;line-height:1.4;font-weight:400;color:var(--dash-dim);margin-top:.15em}
+.dash-tiles small{display:block;font-size:12.5px;line-height:1.4;font-weight:400;color:var(--dash-dim);
+margin-top:.15em}
 .dash-tiles>div{border-left:3px solid transparent;padding-left:0}
 .dash-tiles>.dash-is-good,.dash-tiles>.dash-is-watch,.dash-tiles>.dash-is-bad{padding-left:10px}
 .dash-is-good{border-left-color:#1f9e89!important}.dash-is-watch{border-left-color:#d99010!important}
@@ -73,10 +75,12 @@ color:var(--dash-dim)}
 .dash-steps .dash-now{color:var(--dash-ink);font-weight:600}
 """
 CONTROLS = """
-.dash-nav{width:auto!important;margin:6px 0 12px!important;border-bottom:1px solid var(--dash-line);display:block!important}
+.dash-nav{width:auto!important;margin:6px 0 12px!important;border-bottom:1px solid var(--dash-line);
+display:block!important}
 .dash-nav .widget-label{display:none}
 .dash-nav .widget-radio-box{display:flex!important;flex-flow:row wrap!important;margin:0;gap:0 2px;max-width:none}
-.dash-nav .widget-radio-box label{display:block;margin:0;padding:9px 13px 8px;font-size:15px;line-height:1.3;height:auto;
+.dash-nav .widget-radio-box label{display:block;margin:0;padding:9px 13px 8px;font-size:15px;line-height:1.3;
+height:auto;
 cursor:pointer;border-bottom:3px solid transparent;color:var(--dash-dim);border-radius:6px 6px 0 0;width:auto}
 .dash-nav .widget-radio-box label:hover{color:var(--dash-ink);background:#8a94a61f}
 .dash-nav .widget-radio-box label:has(:checked){color:var(--dash-ink);font-weight:600;border-color:var(--dash-accent)}
@@ -107,9 +111,11 @@ border-color:var(--dash-accent)}
 align-items:center}
 .dash-choices{margin:0 0 14px!important}
 .dash-choices .widget-radio{align-items:center}
-.dash-choices .widget-radio-box{display:flex!important;flex-flow:row wrap!important;margin:0;gap:4px 14px;max-width:none}
+.dash-choices .widget-radio-box{display:flex!important;flex-flow:row wrap!important;margin:0;gap:4px 14px;
+max-width:none}
 .dash-choices .widget-radio-box label{margin:0;width:auto;line-height:1.4;font-size:14.5px;height:auto;cursor:pointer}
-.dash-panel{background:var(--dash-card);border:1px solid var(--dash-line);border-radius:10px;padding:12px 18px!important;
+.dash-panel{background:var(--dash-card);border:1px solid var(--dash-line);border-radius:10px;
+padding:12px 18px!important;
 margin:16px 0 0!important}
 .dash-panel>*+*{margin-top:10px!important}
 .dash-form .widget-text{flex:1 1 320px;min-width:min(320px,100%)}
