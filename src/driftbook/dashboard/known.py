@@ -96,6 +96,11 @@ class Known:
         return self._json(path, again=self._build(reports[-1]))
 
     @property
+    def report_day(self) -> date:
+        """The day of the report whose tables are read."""
+        return date.fromisoformat(self.report.name)
+
+    @property
     def record_day(self) -> date | None:
         """The day of the report that :meth:`record` reads; None where there is none."""
         return max((each for each in self.book.reports if each <= self.day), default=None)
@@ -146,7 +151,7 @@ class Known:
         return {}
 
     def _whole(self, name: str) -> pl.DataFrame:
-        path, again = self.report / f"{name}.parquet", self._build(self._report_day)
+        path, again = self.report / f"{name}.parquet", self._build(self.report_day)
         if name in self.book.tables:
             return self.book.tables[name]
         if not path.is_file():
@@ -169,10 +174,6 @@ class Known:
             known = known & (pl.col("version").is_in(list(self.versions)) | pl.col("version").is_null())
         return whole.filter(known)
 
-    @property
-    def _report_day(self) -> date:
-        return date.fromisoformat(self.report.name)
-
     def _json(self, path: Path, *, again: str) -> Any:
         if not path.is_file():
             raise StateError(f"expected {self._shown(path)}, found no such file. {again} writes it anew.")
@@ -191,15 +192,20 @@ class Known:
         return f"`driftbook build --use-case {self.case.name} --as-of {day}`"
 
 
-def load_known(settings: Settings, use_case: str, day: date | None = None) -> Known:
+def load_known(settings: Settings, use_case: str, day: date | None = None, *, mark: str = "") -> Known:
     """A use case as it was known at the end of a judged day; of the newest unless ``day`` is one.
+
+    Parameters
+    ----------
+    mark
+        A ``stamp`` taken just before, to save taking another one.
 
     Raises
     ------
     StateError
         If it was never built; the message has the command.
     """
-    mark = stamp(settings)
+    mark = mark or stamp(settings)
     days = read_book(settings, use_case, mark).days
     return _known(settings, use_case, mark, day if day in days else days[-1])
 
