@@ -58,6 +58,7 @@ class Known:
     office: Mapping[str, int | None]
     is_newest: bool
     book: Book = field(repr=False)
+    mark: str = ""
 
     @cached_property
     def versions(self) -> frozenset[int]:
@@ -228,4 +229,5 @@ def _known(settings: Settings, use_case: str, mark: str, day: date) -> Known:
         office=now if newest else entries[-1]["office"],
         is_newest=newest,
         book=book,
+        mark=mark,
     )

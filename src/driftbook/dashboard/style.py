@@ -57,6 +57,12 @@ margin-top:.15em}
 .dash-tiles>.dash-is-good,.dash-tiles>.dash-is-watch,.dash-tiles>.dash-is-bad{padding-left:10px}
 .dash-is-good{border-left-color:#1f9e89!important}.dash-is-watch{border-left-color:#d99010!important}
 .dash-is-bad{border-left-color:#d1495b!important}
+.dash-answer{border-left:6px solid;border-radius:3px;padding:2px 0 2px 16px;margin:0 0 18px}
+.dash-word{font-size:24px;line-height:1.3;margin:0 0 .15em;font-weight:650}
+.dash-word .db-badge{font-size:14px;vertical-align:.2em;margin-right:.3em}
+.dash-lead{font-size:17px;line-height:1.5;margin:0;max-width:72ch}
+.dash-cases{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr));gap:16px 32px}
+.dash-case{min-width:0}.dash-case h3{margin-top:.2em}.dash-case .dash-tiles dd{font-size:17px}
 .dash-note{margin:.3em 0 .8em;color:var(--dash-dim);max-width:78ch}
 .dash-note.dash-is-watch,.dash-note.dash-is-bad{color:var(--dash-ink);border-left:4px solid;padding-left:12px}
 .dash-said{margin:.2em 0 .8em;padding-left:1.15em}.dash-said li{margin:.2em 0}

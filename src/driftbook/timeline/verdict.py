@@ -49,7 +49,7 @@ def describe_drift(entries: Sequence[Entry]) -> str:
     >>> describe_drift([{"day": "2026-06-01", "drift": {"alarmed": False, "drifted_columns": [], "top_excess": None}}])
     'Drift: cannot tell on any of 1 day; the batches, or the reference, are too small.'
     """
-    spells = _spells(entries)
+    spells = drift_spells(entries)
     blind = sum(1 for entry in entries if entry["drift"].get("top_excess", 0.0) is None)
     if blind == len(entries):
         return f"Drift: cannot tell on any of {_days(blind)}; the batches, or the reference, are too small."
@@ -202,7 +202,7 @@ def _columns(spell: Sequence[Entry]) -> str:
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
-def _spells(entries: Sequence[Entry]) -> list[list[Entry]]:
+def drift_spells(entries: Sequence[Entry]) -> list[list[Entry]]:
     """Runs of alarmed days; a single quiet day does not end one."""
     spells: list[list[Entry]] = []
     quiet = 2

@@ -1,16 +1,107 @@
-"""Is the model well? The first page: one answer in a word and a sentence, and the few numbers behind it."""
+"""Is the model well? The first page: one answer in a word and a sentence, and the few numbers behind it.
+
+Written for somebody who never saw a notebook and has ten seconds. Below it stand what was found and decided in the
+report's words, the story so far, what the model costs, and how the other use cases stand.
+"""
 
 from __future__ import annotations
 
-from driftbook.dashboard.known import Known
-from driftbook.dashboard.page import Card, Page
-from driftbook.dashboard.parts import show
+from html import escape
+
+from driftbook.dashboard.answer import STATUS_TONES, Answer
+from driftbook.dashboard.business import cost_tile, months, restless
+from driftbook.dashboard.known import Found, Known, find_use_cases, load_known
+from driftbook.dashboard.page import Action, Card, Page
+from driftbook.dashboard.parts import note, sentences, show, tiles
 from driftbook.dashboard.state import Selection
+from driftbook.dashboard.visitor import Visitor
+from driftbook.errors import DriftbookError
 from driftbook.figures import story
+from driftbook.tables import badge, prose, table
+from driftbook.timeline.verdict import verdict_sentences
+from driftbook.workflow.background import start_build
+from driftbook.workflow.progress import load_progress
+
+HEADINGS = {"rolled_back": "rolled back", "incidents": "drift incidents", "days": "days judged"}
+DECLARE_COSTS = "Declare what a wrong prediction costs under `costs` in `usecase.yaml`, and its cost appears here."
+
+
+def _answer(known: Known, selection: Selection) -> str:
+    answer = Answer(known)
+    tone = STATUS_TONES[answer.status]
+    return (
+        f'<div class="dash-answer dash-is-{tone}"><p class="dash-word">{badge(answer.status)} '
+        f"<strong>{escape(answer.word)}</strong></p>"
+        f'<p class="dash-lead">{prose(answer.sentence)}</p></div>{tiles(answer.tiles)}'
+    )
+
+
+def _decided(known: Known, selection: Selection) -> str:
+    return sentences(verdict_sentences(known.entries, orders=known.orders()))
 
 
 def _story(known: Known, selection: Selection) -> str:
     return show(story(known.entries))
 
 
-PAGE = Page("overview", "Overview", cards=(Card("The story so far", _story, wide=True),))
+def _business(known: Known, selection: Selection) -> str:
+    cost = cost_tile(known)
+    numbers = tiles([*([cost] if cost else []), *restless(known.entries)])
+    by_month = table(months(known.entries), caption="By month", labels=HEADINGS, max_rows=13)
+    return numbers + show(by_month) + ("" if cost else note(DECLARE_COSTS))
+
+
+def _others(known: Known, selection: Selection) -> str:
+    others = [each for each in find_use_cases(known.settings) if each.name != known.case.name]
+    if not others:
+        return ""
+    return f'<div class="dash-cases">{"".join(_other(each, known) for each in others)}</div>'
+
+
+def _other(found: Found, known: Known) -> str:
+    """How another use case stands, on the same day if this is the past; what is wrong with it stays in its box."""
+    try:
+        body = _standing(found, known)
+    except DriftbookError as error:
+        body = note(f"■ {str(error).replace(f'{known.settings.root}/', '')}", tone="bad")
+    return (
+        f'<section class="dash-case" aria-label="{escape(found.title)}"><h3>{escape(found.title)}</h3>{body}</section>'
+    )
+
+
+def _standing(found: Found, known: Known) -> str:
+    if not found.built:
+        return note(found.fault or f"Not built yet: `driftbook build --use-case {found.name}`")
+    other = load_known(known.settings, found.name, mark=known.mark)
+    if not known.is_newest:
+        before = [day for day in other.days if day <= known.day]
+        if not before:
+            return note(f"No day was judged by {known.day}.")
+        other = load_known(known.settings, found.name, before[-1], mark=known.mark)
+    answer = Answer(other)
+    lead = f"<p>{badge(answer.status)} <strong>{escape(answer.word)}</strong>, as of {other.day}</p>"
+    return f"{lead}<p>{prose(answer.sentence)}</p>{tiles(answer.tiles)}"
+
+
+def _retrain(known: Known, selection: Selection, visitor: Visitor, text: str, chosen: str) -> str:
+    return start_build(known.settings, known.case.name, reason=text, by=visitor.name)
+
+
+def _idle(known: Known, selection: Selection) -> str:
+    """Why nobody can start a build now."""
+    running = load_progress(known.settings)
+    return running.sentence if running is not None and running.state == "running" else ""
+
+
+PAGE = Page(
+    "overview",
+    "Overview",
+    cards=(
+        Card("Is the model well?", _answer, wide=True),
+        Card("The story so far", _story, wide=True),
+        Card("What was found and decided", _decided),
+        Card("What it takes", _business),
+        Card("Other use cases", _others, wide=True),
+    ),
+    actions=(Action("retrain", "Retrain now", "Reason", run=_retrain, available=_idle),),
+)
