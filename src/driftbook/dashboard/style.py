@@ -84,7 +84,8 @@ CONTROLS = """
 .dash-nav{width:auto!important;margin:6px 0 12px!important;border-bottom:1px solid var(--dash-line);
 display:block!important}
 .dash-nav .widget-label{display:none}
-.dash-nav .widget-radio-box{display:flex!important;flex-flow:row wrap!important;margin:0!important;gap:0 2px;max-width:none}
+.dash-nav .widget-radio-box{display:flex!important;flex-flow:row wrap!important;margin:0!important;gap:0 2px;
+max-width:none}
 .dash-nav .widget-radio-box label{display:block;margin:0;padding:9px 13px 8px;font-size:15px;line-height:1.3;
 height:auto;
 cursor:pointer;border-bottom:3px solid transparent;color:var(--dash-dim);border-radius:6px 6px 0 0;width:auto}
