@@ -59,6 +59,7 @@ def run(
         app,
         http=PatientProtocol,
         ws="none",
+        proxy_headers=False,  # nobody's address is looked at
         lifespan="on",
         access_log=False,
         server_header=False,
