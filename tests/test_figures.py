@@ -14,7 +14,9 @@ import pytest
 from driftbook import figures
 from driftbook.drift.excess import excess
 from driftbook.figures.canvas import Canvas, batch_label, round_ticks, shorten
+from driftbook.figures.curves import Curve
 from driftbook.figures.panel import Panel, tick_labels
+from driftbook.figures.sheet import Sheet, drawn_on
 
 DAYS = [date(2026, 5, 15) + timedelta(days=number) for number in range(6)]
 IDS = [day.isoformat() for day in DAYS]
@@ -162,6 +164,35 @@ def scores() -> pl.DataFrame:
     return pl.DataFrame({"batch_id": [IDS[2]] * 3 + [IDS[3]] * 3, "prediction_score": [0.1, 0.2, 0.3, 0.5, 0.6, None]})
 
 
+COUNTED = {
+    "kind": "numeric",
+    "edges": [0.0, 1.0, 2.0],
+    "counts": [6, 2],
+    "below": 1,
+    "above": 0,
+    "rows": 9,
+    "missing": 0,
+}
+NAMED = {
+    "kind": "categorical",
+    "labels": ["a", EVIL],
+    "counts": [6, 2],
+    "others": 1,
+    "unseen": 0,
+    "rows": 9,
+    "missing": 0,
+}
+BINS = pl.DataFrame(
+    {"predicted": [0.1, 0.7], "observed": [0.1, 0.4], "low": [0.05, 0.3], "high": [0.2, 0.5], "rows": [90, 10]}
+)
+ROC = Curve([(0.0, 0.0), (0.2, 0.8), (1.0, 1.0)], 0.8)
+RECALL = Curve([(0.0, 1.0), (0.8, 0.6), (1.0, 0.5)], 0.75, without=0.5)
+
+
+def weighed() -> pl.DataFrame:
+    return drift_table().filter(batch_id=IDS[2]).with_columns(importance=pl.lit(0.4))
+
+
 SHARES = {"rows": [100, 0], "share": [0.2, None], "low": [0.1, None], "high": [0.3, None]}
 BY_BATCH = pl.DataFrame({"batch_id": IDS[2:4], **SHARES})
 BY_VALUE = pl.DataFrame({"value": [EVIL, EVIL], "side": ["then", EVIL], **SHARES})
@@ -199,6 +230,17 @@ FULL: dict[str, Callable[[], figures.Figure]] = {
     "champion_watch": lambda: figures.champion_watch(WATCH, margin=0.01),
     "champion_watch of log loss": lambda: figures.champion_watch(WATCH, metric="log_loss"),
     "story": lambda: figures.story(ENTRIES),
+    "calibration_curve": lambda: figures.calibration_curve(BINS),
+    "column_over_time": lambda: figures.column_over_time(drift_table(), column=EVIL),
+    "column_over_time of one that cannot be told": lambda: figures.column_over_time(drift_table(), column="target"),
+    "confusion_matrix": lambda: figures.confusion_matrix([[8, 1], [2, 4], [0, 1]], ["no", EVIL]),
+    "drift_by_importance": lambda: figures.drift_by_importance(weighed()),
+    "ranking_curves": lambda: figures.ranking_curves(ROC, RECALL),
+    "reference_vs_counts": lambda: figures.reference_vs_counts(
+        COUNTED, COUNTED | {"above": 3, "rows": 12}, column=EVIL
+    ),
+    "reference_vs_counts of texts": lambda: figures.reference_vs_counts(NAMED, NAMED | {"unseen": 1}, column="plan"),
+    "share_per_value": lambda: figures.share_per_value(BY_VALUE.drop("side"), title=EVIL, level=0.4),
 }
 EMPTY: dict[str, Callable[[], figures.Figure]] = {
     "share_over_time": lambda: figures.share_over_time(BY_BATCH.head(0), title="x"),
@@ -221,6 +263,15 @@ EMPTY: dict[str, Callable[[], figures.Figure]] = {
     "difference_views": lambda: figures.difference_views(VIEWS[2:]),
     "champion_watch": lambda: figures.champion_watch(pl.DataFrame()),
     "story": lambda: figures.story([]),
+    "calibration_curve": lambda: figures.calibration_curve(BINS.clear()),
+    "column_over_time": lambda: figures.column_over_time(drift_table(), column="hair"),
+    "confusion_matrix": lambda: figures.confusion_matrix([[0, 0], [0, 0]], ["no", "yes"]),
+    "drift_by_importance": lambda: figures.drift_by_importance(weighed().clear()),
+    "ranking_curves": lambda: figures.ranking_curves(None, None),
+    "reference_vs_counts": lambda: figures.reference_vs_counts(
+        COUNTED | {"missing": 9}, COUNTED | {"missing": 9}, column="age"
+    ),
+    "share_per_value": lambda: figures.share_per_value(BY_VALUE.clear(), title="x"),
 }
 
 
@@ -250,6 +301,47 @@ def test_a_figure_carries_no_script_no_link_and_no_broken_number(name: str) -> N
 @pytest.mark.parametrize("name", FULL)
 def test_the_same_numbers_give_the_same_bytes(name: str) -> None:
     assert FULL[name]().svg == FULL[name]().svg
+
+
+SHEETS = [Sheet(width=width, headed=False) for width in (340, 560, 1120)]
+
+
+def reach(text: ElementTree.Element) -> tuple[float, float]:
+    """From where to where a text runs, with six pixels a letter."""
+    place, length = float(text.attrib["x"]), 6.0 * len(text.text or "")
+    begin = place - {"middle": length / 2, "end": length}.get(text.attrib.get("text-anchor", ""), 0.0)
+    return begin, begin + length
+
+
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda sheet: f"{sheet.width:g}")
+@pytest.mark.parametrize("name", FULL)
+def test_a_figure_is_drawn_for_the_width_of_its_sheet_and_nothing_leaves_it(name: str, sheet: Sheet) -> None:
+    with drawn_on(sheet):
+        figure = FULL[name]()
+    root = parsed(figure)
+    left, top, width, height = map(float, root.attrib["viewBox"].split())
+    assert (left, width) == (0, sheet.width)
+    texts = [each for each in root.iter() if each.tag.endswith("text") and "transform" not in each.attrib]
+    for each in texts:
+        begin, end = reach(each)
+        assert begin >= -8, each.text
+        assert end <= width + 8, each.text
+        assert top + 7 <= float(each.attrib["y"]) <= top + height, each.text
+    for each in root.iter():
+        if each.tag.endswith("rect"):
+            assert float(each.attrib["x"]) >= -1
+            assert float(each.attrib["x"]) + float(each.attrib["width"]) <= width + 1
+
+
+def test_a_page_that_tells_the_heading_itself_gets_its_lines_and_a_picture_without_them() -> None:
+    with drawn_on(Sheet(width=560, headed=False)):
+        figure = figures.drift_timeline(VERDICTS, promise="1 false alarm in 365 days")
+    assert figure.how_to_read == (
+        "Strongest signal as a multiple of its threshold. Diamond: alarmed. Healthy: circles below the line.",
+        "1 false alarm in 365 days",
+    )
+    assert ">1 false alarm in 365 days<" not in figure.svg
+    assert figures.drift_timeline(VERDICTS).how_to_read == (), "a headed picture tells them itself"
 
 
 @pytest.mark.parametrize("name", EMPTY)
@@ -379,6 +471,39 @@ def test_counts_of_right_decisions_are_shown_as_shares() -> None:
     counts = DAILY.select("batch_id", "rows", champion_correct=pl.lit(80), challenger_correct=pl.lit(84))
     svg = figures.comparison(counts, DAILY).svg
     assert f"{IDS[3]}, challenger: 84\u00a0%" in svg
+
+
+def test_counts_of_both_sides_are_shown_as_shares_with_what_lies_outside_the_bins() -> None:
+    figure = figures.reference_vs_counts(COUNTED, COUNTED | {"above": 3, "rows": 12}, column="age")
+    tips = [str(each.text) for each in parsed(figure).iter() if each.tag.endswith("title")]
+    assert tips[0] == "below 0: reference 11.1\u00a0%, current 8.33\u00a0%"
+    assert tips[-1] == "above 2: reference 0\u00a0%, current 25\u00a0%"
+    assert len(tips) == 4
+
+
+def test_values_without_a_bar_of_their_own_are_said_to_be_rare_or_new() -> None:
+    svg = figures.reference_vs_counts(NAMED, NAMED | {"unseen": 3, "rows": 12}, column="plan").svg
+    assert "(values never seen): reference 0\u00a0%, current 25\u00a0%" in svg
+    assert "(rarer values): reference 11.1\u00a0%, current 8.33\u00a0%" in svg
+
+
+def test_a_group_of_rows_whose_prediction_lies_outside_its_interval_is_a_diamond() -> None:
+    figure = figures.calibration_curve(BINS)
+    assert figure.description == "2 groups of rows, 1 agrees with its prediction within chance."
+    assert figure.svg.count("<circle") == 1
+
+
+def test_names_of_columns_that_matter_do_not_meet() -> None:
+    crowd = pl.concat([weighed().filter(column="age").with_columns(column=pl.lit(f"column {n}")) for n in range(5)])
+    names = [each.text for each in parsed(figures.drift_by_importance(crowd)).iter() if each.tag.endswith("text")]
+    assert sum(str(name).startswith("column ") for name in names) == 1
+
+
+def test_a_metric_is_drawn_with_all_its_levels_and_their_names_apart() -> None:
+    figure = figures.metric_over_time(PERFORMANCE, "accuracy", limit=0.83, levels=[(0.83, "goal"), (0.9, "best")])
+    texts = {each.text: float(each.attrib["y"]) for each in parsed(figure).iter() if each.tag.endswith("text")}
+    assert abs(texts["goal 83\u00a0%"] - texts["tested at 83\u00a0%"]) >= 14
+    assert "best 90\u00a0%" in texts
 
 
 def test_the_worst_method_of_a_column_speaks_for_it() -> None:

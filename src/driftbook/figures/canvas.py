@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
-WIDTH = 760.0
+from driftbook.figures.sheet import WIDTH, current_sheet
+
 BLUE, ORANGE, ROSE, TEAL, GREY = "#3a7bd5", "#d9790f", "#d1495b", "#1f9e89", "#8a94a6"
 INK = "currentColor"
 PAPER = "var(--jp-layout-color0,var(--vscode-editor-background,Canvas))"
 HATCH = "url(#HATCH)"
 CHARACTER = 6.6
+HEAD, LINE = 26, 16  # heights of a title and of a line below it
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _STYLE = (
     ".dbf{display:block;width:100%;height:auto;font:12px system-ui,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;"
@@ -39,12 +41,16 @@ _FRAME = "margin:.6em 0 1.1em;max-width:{width:g}px;overflow-x:auto"
 
 @dataclass(frozen=True, repr=False)
 class Figure:
-    """A finished figure: shows itself in a notebook, describes itself in words elsewhere."""
+    """A finished figure: shows itself in a notebook, describes itself in words elsewhere.
+
+    ``how_to_read`` are the lines of a heading that the page is to tell (:mod:`driftbook.figures.sheet`).
+    """
 
     title: str
     description: str
     svg: str
     drawn: bool = True
+    how_to_read: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Figure: {self.title}. {self.description}".rstrip()
@@ -70,9 +76,12 @@ class Canvas:
     Figure: Example. One text.
     """
 
-    def __init__(self, *, height: float, width: float = WIDTH) -> None:
-        self.width = width
+    def __init__(self, *, height: float) -> None:
+        self.sheet = current_sheet()
+        self.width = self.sheet.width
         self.height = height
+        self._top = 0.0
+        self._how_to_read: tuple[str, ...] = ()
         self._marks: list[str] = []
 
     def line(
@@ -122,6 +131,14 @@ class Canvas:
         border = f' stroke="{stroke}"' if stroke != "none" else ""
         self._add("rect", f'{place}{corners} fill="{fill}"{border}', opacity=opacity, tip=tip)
 
+    def rects(
+        self, corners: Sequence[tuple[float, float]], size: tuple[float, float], *, fill: str, opacity: float
+    ) -> None:
+        """Many rectangles of one size and colour as a single mark."""
+        around = f"h{size[0]:.1f}v{size[1]:.1f}h{-size[0]:.1f}z"
+        shape = "".join(f"M{x:.1f} {y:.1f}{around}" for x, y in corners)
+        self._add("path", f'd="{shape}" fill="{fill}"', opacity=opacity)
+
     def marker(
         self,
         shape: str,
@@ -169,14 +186,23 @@ class Canvas:
         attributes += f' class="{css}"' if css else ""
         attributes += f' style="fill:{color}"' if color else ""
         attributes += f' transform="rotate({turn:g} {x:.1f} {y:.1f})"' if turn else ""
-        title = f"<title>{escape(tip)}</title>" if tip else ""
+        title = f"<title>{escape(tip)}</title>" if tip and self.sheet.tips else ""
         self._marks.append(f"<text {attributes}>{escape(text)}{title}</text>")
 
-    def heading(self, title: str, how_to_read: str = "") -> None:
-        """The title line, and below it how to read the figure."""
+    def heading(self, title: str, *how_to_read: str, strong: bool = False) -> None:
+        """The title line, and below it how to read the figure; nothing on a sheet whose page tells it.
+
+        ``strong``: the first line below is what the figure finds. Further lines are cut where they do not fit.
+        """
+        lines = tuple(filter(None, how_to_read))
+        if not self.sheet.headed:
+            self._top, self._how_to_read = HEAD + LINE * max(len(lines), 1), lines
+            return
         self.text(8, 20, title, css="t")
-        if how_to_read:
-            self.text(8, 38, how_to_read, css="d")
+        for number, line in enumerate(lines):
+            text = shorten(line, width=self.width) if number else line
+            css = "b" if strong and not number else "d"
+            self.text(8, 38 + LINE * number, text, css=css, tip="" if text == line else line)
 
     def figure(self, title: str, description: str) -> Figure:
         """The finished figure; ``description`` says in words what it shows."""
@@ -189,18 +215,18 @@ class Canvas:
         )
         svg = (
             '<svg xmlns="http://www.w3.org/2000/svg" class="dbf" role="img" '
-            f'viewBox="0 0 {self.width:g} {self.height:g}" '
+            f'viewBox="0 {self._top:g} {self.width:g} {self.height - self._top:g}" '
             f'aria-label="{escape(f"{title}. {description}")}"><style>{_STYLE}</style>'
             f"{pattern if HATCH in marks else ''}{marks.replace(HATCH, f'url(#{hatch})')}</svg>"
         )
-        return Figure(title, description, svg)
+        return Figure(title, description, svg, how_to_read=self._how_to_read)
 
     def _add(self, tag: str, attributes: str, *, dash: str = "", opacity: float = 1, tip: str = "") -> None:
         extra = f' stroke-dasharray="{dash}"' if dash else ""
         extra += f' opacity="{opacity:g}"' if opacity != 1 else ""
         self._marks.append(
             f"<{tag} {attributes}{extra}><title>{escape(tip)}</title></{tag}>"
-            if tip
+            if tip and self.sheet.tips
             else f"<{tag} {attributes}{extra}/>"
         )
 
@@ -209,7 +235,7 @@ def notice(title: str, message: str) -> Figure:
     """What stands in for a figure where there is nothing to draw: in a page a sentence, not an empty picture."""
     canvas = Canvas(height=92)
     canvas.heading(title)
-    canvas.rect((8, 36), (WIDTH - 16, 40), fill=GREY, opacity=0.12, round_by=5)
+    canvas.rect((8, 36), (canvas.width - 16, 40), fill=GREY, opacity=0.12, round_by=5)
     canvas.text(24, 61, message)
     return replace(canvas.figure(title, message), drawn=False)
 

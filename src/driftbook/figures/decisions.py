@@ -136,7 +136,7 @@ def _days(
             tip = f"{batch_id}, {name}: {format_value(value, format=format)}"
             canvas.marker(shape, place, color=color, size=4, tip=tip)
         upper = ends[number] < ends[1 - number] or (ends[0] == ends[1] and number == 1)
-        canvas.text(beside, ends[number] + 4 + (-apart if upper else apart), name, css="b")
+        panel.beside(ends[number], name, css="b", gap=beside - panel.right, lower=-apart if upper else apart)
     panel.batches(ids)
 
 
@@ -162,10 +162,10 @@ def _difference(canvas: Canvas, daily: pl.DataFrame, ids: list[str], *, margin: 
     canvas.path(places, color=BLUE, width=2.2)
     canvas.line((panel.left, panel.py(0)), (panel.right, panel.py(0)), width=1.4, opacity=0.75)
     apart = max(8 - abs(panel.py(0) - panel.py(margin)) / 2, 0) if margin else 0
-    canvas.text(panel.right + 14, panel.py(0) + 4 + apart, "no difference", css="d")
+    panel.beside(panel.py(0), "no difference", css="d", gap=14, lower=apart)
     if margin:
         canvas.line((panel.left, panel.py(margin)), (panel.right, panel.py(margin)), color=ROSE, width=1.5, dash="6 4")
-        canvas.text(panel.right + 14, panel.py(margin) + 4 - apart, f"asked: {_amount(margin, as_share)}")
+        panel.beside(panel.py(margin), f"asked: {_amount(margin, as_share)}", gap=14, lower=-apart)
     for place, row in zip(places, daily.iter_rows(named=True), strict=True):
         canvas.line((place[0], panel.py(row["low"])), (place[0], panel.py(row["high"])), color=BLUE, opacity=0.45)
         ends = (_amount(row[name], as_share) for name in ("mean", "low", "high"))

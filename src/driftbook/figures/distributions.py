@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from driftbook.figures.canvas import BLUE, GREY, Canvas, Figure, notice, shorten
+from driftbook.figures.canvas import BLUE, GREY, Canvas, Figure, notice
 from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
+from driftbook.figures.two_sides import Words, draw_bars, draw_histogram
 from driftbook.tables import format_value
 
 BINS = 36
+EMPTY = "Neither side has a value: the column is empty."
 MOST_WHOLE = 48  # whole numbers up to so many get a bar each
-MAX_CATEGORIES = 12
-
-
-@dataclass(frozen=True)
-class _Words:
-    """What a figure of two sides says: its title, their names, how large the change is, and the description."""
-
-    title: str
-    names: tuple[str, str]
-    effect: str
-    description: str
-
-    def heading(self, canvas: Canvas) -> float:
-        """Draws it; gives where the figure may begin."""
-        canvas.heading(self.title)
-        how = f"Filled grey: {self.names[0]}. Blue outline: {self.names[1]}."
-        if not self.effect:
-            canvas.text(8, 38, f"{how} Where the outline leaves the grey, the column has moved.", css="d")
-            return 56.0
-        canvas.text(8, 38, self.effect, css="b")
-        canvas.text(8, 56, how, css="d")
-        return 74.0
 
 
 def reference_vs_current(
@@ -57,19 +37,53 @@ def reference_vs_current(
     >>> reference_vs_current(pl.Series([1.0, 2.0, None]), pl.Series([2.0, 2.0]), column="age")
     Figure: age: reference and current. reference: 3 rows, 33.3 % missing; current: 2 rows, 0 % missing.
     """
-    title = f"{column}: {names[0]} and {names[1]}"
     missing = [_missing_share(each) for each in (reference, current)]
-    told = "; ".join(
-        f"{name}: {format_value(each.len())} rows, {format_value(share, format='percent')} missing"
-        for name, each, share in zip(names, (reference, current), missing, strict=True)
-    ).replace("\u00a0", " ")
-    words = _Words(title, names, effect, f"{told}. {effect}".rstrip())
+    words = Words.of(column, names, [reference.len(), current.len()], missing, effect=effect)
     if reference.dtype.is_numeric() or reference.dtype.is_temporal() or reference.dtype == pl.Null:
         samples = [_finite(each) for each in (reference, current)]
         if sum(sample.size for sample in samples) == 0:
-            return notice(title, "Neither side has a value: the column is empty.")
+            return notice(words.title, EMPTY)
         return _histogram(samples, missing, column=column, words=words)
     return _bars([reference, current], words=words)
+
+
+def reference_vs_counts(
+    reference: Mapping[str, Any],
+    current: Mapping[str, Any],
+    *,
+    column: str,
+    names: tuple[str, str] = ("reference", "current"),
+    effect: str = "",
+) -> Figure:
+    """:func:`reference_vs_current` where rows are not at hand, only their counts in the same bins.
+
+    Parameters
+    ----------
+    reference, current
+        ``kind`` (``numeric`` or ``categorical``), ``rows``, ``missing``, ``counts``; of numbers ``edges`` (of equal
+        width) with the rows ``below`` and ``above`` them, of texts ``labels`` with ``others`` and ``unseen``.
+
+    Examples
+    --------
+    >>> then = {"kind": "numeric", "edges": [0.0, 1.0, 2.0], "counts": [6, 2], "below": 0, "above": 0}
+    >>> now = then | {"counts": [1, 2], "above": 1, "rows": 5, "missing": 1}
+    >>> reference_vs_counts(then | {"rows": 8, "missing": 0}, now, column="age")
+    Figure: age: reference and current. reference: 8 rows, 0 % missing; current: 5 rows, 20 % missing.
+    """
+    sides = (reference, current)
+    rows = [int(each["rows"]) for each in sides]
+    missing = [each["missing"] / max(each["rows"], 1) for each in sides]
+    words = Words.of(column, names, rows, missing, effect=effect)
+    present = [max(each["rows"] - each["missing"], 1) for each in sides]
+    if all(each["rows"] == each["missing"] for each in sides):
+        return notice(words.title, EMPTY)
+    if reference["kind"] == "numeric":
+        below, above = (any(each[name] for each in sides) for name in ("below", "above"))
+        counts = [[*[each["below"]] * below, *each["counts"], *[each["above"]] * above] for each in sides]
+        shares = [[count / total for count in row] for row, total in zip(counts, present, strict=True)]
+        outer = (below, above)
+        return draw_histogram(reference["edges"], shares, missing, column=column, words=words, outer=outer)
+    return draw_bars(_shares_of_values(sides, rows), words=words)
 
 
 def score_over_time(
@@ -126,35 +140,16 @@ def _reference_levels(panel: Panel, reference: pl.Series) -> None:
         height = panel.py(float(reference.quantile(level, "linear") or 0.0))
         panel.canvas.line((panel.left, height), (panel.right, height), color=GREY, width=1.5, dash="6 4")
         place = min(height + 4, lowest)
-        panel.canvas.text(panel.right + 6, place, text, css="d", tip=f"{text} in training")
+        panel.beside(height, text, css="d", lower=place - height - 4)
         lowest = place - 14
 
 
-def _histogram(samples: list[np.ndarray], missing: list[float], *, column: str, words: _Words) -> Figure:
+def _histogram(samples: list[np.ndarray], missing: list[float], *, column: str, words: Words) -> Figure:
     edges = _edges([sample for sample in samples if sample.size])
     low, high = float(edges[0]), float(edges[-1])
-    shares = [np.histogram(np.clip(s, low, high), edges)[0] / max(s.size, 1) for s in samples]
-    most = max(float(max(share.max() for share in shares)), *missing, 1e-9) * 1.08
-    canvas = Canvas(height=320 if words.effect else 302)
-    top = words.heading(canvas) + 20
-    panel = Panel(canvas, left=64, top=top, width=canvas.width - 64 - 120, height=172, x=(low, high), y=(0, most))
-    panel.y_axis("share of rows", format="percent")
-    step = panel.width / (edges.size - 1)
-    for index in range(edges.size - 1):
-        place = panel.left + index * step
-        span = f"{format_value(float(edges[index]))} to {format_value(float(edges[index + 1]))}"
-        parts = [
-            f"{name} {format_value(float(each[index]), format='percent')}"
-            for name, each in zip(words.names, shares, strict=True)
-        ]
-        height = panel.py(float(shares[0][index]))
-        canvas.rect((place, height), (step, panel.bottom - height), fill=GREY, opacity=0.5)
-        canvas.rect((place, panel.top), (step, panel.height), fill="transparent", tip=f"{span}: {', '.join(parts)}")
-    corners = [(panel.left + (i + side) * step, panel.py(float(v))) for i, v in enumerate(shares[1]) for side in (0, 1)]
-    canvas.path([(panel.left, panel.bottom), *corners, (panel.right, panel.bottom)], color=BLUE, width=2.2)
-    panel.x_axis(column)
-    _missing_bars(panel, missing, names=words.names)
-    return canvas.figure(words.title, words.description)
+    counts = [np.histogram(np.clip(each, low, high), edges)[0] for each in samples]
+    shares = [[float(count) / max(each.size, 1) for count in row] for row, each in zip(counts, samples, strict=True)]
+    return draw_histogram(edges.tolist(), shares, missing, column=column, words=words)
 
 
 def _edges(samples: list[np.ndarray]) -> np.ndarray:
@@ -168,50 +163,28 @@ def _edges(samples: list[np.ndarray]) -> np.ndarray:
     return np.linspace(low, high, BINS + 1)
 
 
-def _missing_bars(panel: Panel, missing: list[float], *, names: tuple[str, str]) -> None:
-    canvas, left = panel.canvas, panel.right + 40
-    canvas.line((left - 8, panel.bottom), (left + 58, panel.bottom), opacity=0.45)
-    canvas.text(left + 25, panel.bottom + 17, "missing", anchor="middle", css="d")
-    if not any(missing):
-        canvas.text(left + 25, panel.bottom - 6, "none", anchor="middle", css="d")
-        return
-    for place, (share, name) in enumerate(zip(missing, names, strict=True)):
-        top, tip = panel.py(share), f"missing, {name}: {format_value(share, format='percent')}"
-        corner, size = (left + 27 * place, top), (23, panel.bottom - top)
-        canvas.rect(corner, size, fill=GREY if place == 0 else "transparent", stroke=(GREY, BLUE)[place], tip=tip)
-        edge, anchor = ((left + 23, "end"), (left + 27, "start"))[place]  # so that the two do not meet
-        canvas.text(edge, top - 5, format_value(share, format="percent"), anchor=anchor, css="d")
-
-
-def _bars(sides: list[pl.Series], *, words: _Words) -> Figure:
+def _bars(sides: list[pl.Series], *, words: Words) -> Figure:
     counts = [dict(each.cast(pl.String).fill_null("(missing)").value_counts().iter_rows()) for each in sides]
     totals = [max(each.len(), 1) for each in sides]
-    weights = {
-        value: sum(c.get(value, 0) / t for c, t in zip(counts, totals, strict=True)) for c in counts for value in c
-    }
-    values = sorted(weights, key=lambda value: (-weights[value], value))
-    shown, rest = values[:MAX_CATEGORIES], values[MAX_CATEGORIES:]
-    lines = [(value, [c.get(value, 0) / t for c, t in zip(counts, totals, strict=True)]) for value in shown]
-    if rest:
-        others = [sum(c.get(value, 0) for value in rest) / t for c, t in zip(counts, totals, strict=True)]
-        lines.append((f"{len(rest)} other values", others))
-    canvas = Canvas(height=(88 if words.effect else 70) + 36 * max(len(lines), 1))
-    upper, names = words.heading(canvas), words.names
-    longest = max((max(shares) for _, shares in lines), default=1.0) or 1.0
-    left, width = 200.0, canvas.width - 200 - 130
-    for place, (value, shares) in enumerate(lines):
-        top = upper + 36 * place
-        unseen = " (new)" if shares[0] == 0 else ""
-        canvas.text(
-            left - 12, top + 17, shorten(value + unseen, width=175), anchor="end", css="b" if unseen else "", tip=value
-        )
-        text = [format_value(share, format="percent") for share in shares]
-        tip = f"{value}: {names[0]} {text[0]}, {names[1]} {text[1]}"
-        canvas.rect((left, top), (width * shares[0] / longest, 12), fill=GREY, opacity=0.7, tip=tip)
-        canvas.rect((left, top + 13), (width * shares[1] / longest, 11), fill="transparent", stroke=BLUE, tip=tip)
-        end = left + width * max(shares) / longest
-        canvas.text(end + 8, top + 17, f"{text[0]} → {text[1]}", css="d")
-    return canvas.figure(words.title, words.description)
+    values = {value for each in counts for value in each}
+    return draw_bars(
+        {
+            value: tuple(each.get(value, 0) / total for each, total in zip(counts, totals, strict=True))
+            for value in values
+        },
+        words=words,
+    )
+
+
+def _shares_of_values(sides: Sequence[Mapping[str, Any]], rows: Sequence[int]) -> dict[str, tuple[float, ...]]:
+    """Share of the rows of each side, value by value; what the reference's bins do not name by what it is."""
+    found: dict[str, list[float]] = {}
+    for place, (each, total) in enumerate(zip(sides, rows, strict=True)):
+        rest = {"(rarer values)": each["others"], "(values never seen)": each["unseen"], "(missing)": each["missing"]}
+        named = dict(zip(each["labels"] or [], each["counts"] or [], strict=True))
+        for value, count in (named | {name: count for name, count in rest.items() if count}).items():
+            found.setdefault(value, [0.0] * len(sides))[place] += count / max(total, 1)
+    return {value: tuple(shares) for value, shares in found.items()}
 
 
 def _finite(column: pl.Series) -> np.ndarray:

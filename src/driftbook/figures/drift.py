@@ -65,8 +65,8 @@ def drift_timeline(verdicts: pl.DataFrame, *, marks: Sequence[Mark] = (), promis
     canvas.heading(
         title,
         "Strongest signal as a multiple of its threshold. Diamond: alarmed. Healthy: circles below the line.",
+        promise,
     )
-    canvas.text(8, 54, shorten(promise, width=canvas.width), css="d", tip=promise)
     limits = (math.log2(LEAST), math.log2(min(highest, MOST) * 1.3))
     panel = over_batches(canvas, ids, y=limits, top=top, height=174, right=84)
     ticks = [math.log2(each) for each in TICKS if each <= 2 ** limits[1]]
@@ -144,24 +144,28 @@ def drift_bars(table: pl.DataFrame, batch_id: str, *, max_columns: int = 20, tit
         title, "Bars: strongest signal as a multiple of its threshold. Beyond the line a column has drifted."
     )
     limits = (math.log2(LEAST), math.log2(highest * 1.1))
-    panel = Panel(canvas, 180, 72, canvas.width - 180 - 220, ROW * shown.height, limits, (0, 1))
-    for each in TICKS:
+    left, margin = canvas.sheet.room(180, 112), canvas.sheet.room(220, 92)
+    panel = Panel(canvas, left, 72, canvas.width - left - margin, ROW * shown.height, limits, (0, 1))
+    every = 1 + int(panel.width / (limits[1] - limits[0]) < 26)
+    for number, each in enumerate(TICKS):
         if limits[0] <= math.log2(each) <= limits[1]:
             place = panel.px(math.log2(each))
             canvas.line((place, panel.top), (place, panel.bottom), opacity=0.13)
-            label = tick(each, float(shown["excess"].max() or 0.0))  # type: ignore[arg-type]
-            canvas.text(place, panel.bottom + 17, label, anchor="middle", css="d")
+            if (number - TICKS.index(1.0)) % every == 0:
+                label = tick(each, float(shown["excess"].max() or 0.0))  # type: ignore[arg-type]
+                canvas.text(place, panel.bottom + 17, label, anchor="middle", css="d")
     for line, row in enumerate(shown.iter_rows(named=True)):
         top = panel.top + ROW * line
         css = "b" if row["drifted"] else ""
-        canvas.text(170, top + 15, shorten(shown_name(row), width=165), anchor="end", css=css, tip=shown_name(row))
+        name = shown_name(row)
+        canvas.text(left - 10, top + 15, shorten(name, width=left - 15), anchor="end", css=css, tip=name)
         value = row["excess"]
         end = panel.px(logarithm(value)) if value is not None else panel.left
         color = ROSE if row["drifted"] else BLUE
         canvas.rect((panel.left, top + 4), (end - panel.left, ROW - 8), fill=color, opacity=0.8, tip=described(row))
-        name = SHORT_NAMES.get(row["method"], plain(row["method"]))
-        note = row["note"] or f"{name} {shown_value(row)}"
-        text = ("◆ " if row["drifted"] else "? " if value is None else "") + note
+        short = SHORT_NAMES.get(row["method"], plain(row["method"]))
+        measured = shown_value(row) if canvas.sheet.room(1, 0) else times(value) if value is not None else ""
+        text = ("◆ " if row["drifted"] else "? " if value is None else "") + (row["note"] or f"{short} {measured}")
         room = canvas.width - panel.right - 14
         canvas.text(panel.right + 10, top + 15, shorten(text, width=room), css=css or "d", tip=described(row))
     zero = panel.px(0.0)

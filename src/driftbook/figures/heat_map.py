@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
-from driftbook.figures.canvas import BLUE, GREY, HATCH, ROSE, Canvas, Figure, notice, shorten
+from driftbook.figures.canvas import BLUE, GREY, HATCH, LINE, ROSE, Canvas, Figure, notice, shorten
 from driftbook.figures.excess_scale import LEAST, WHOLE, described, logarithm, shown_name, strongest
 from driftbook.figures.panel import Mark, mark_rows, over_batches
+from driftbook.figures.sheet import current_sheet
 
 ROW, GAP = 21, 19
-MAX_SLOTS = 120
-LEFT, RIGHT = 180, 24
+SLOT = 4.6  # pixels a cell needs
+RIGHT = 24
+MOST_TIPS = 1600  # of more cells only those that drifted say more when pointed at
 GROUPS = ("the batch as a whole", "predictions", "features", "shown only: the target, and what hardly matters")
+_SILENT = "Grey, with a hollow diamond where it drifted: shown, but wakes nobody."
 _HOW = "Blue: below the threshold, the paler the calmer. Rose with a diamond: drifted. Hatched: cannot tell."
 
 
@@ -38,28 +42,33 @@ def drift_heatmap(
     """
     if table.is_empty():
         return notice(title, "No batch has been compared yet.")
-    cells, ids, together = _slots(strongest(table))
+    left = current_sheet().room(180, 112)
+    cells, ids, together = _slots(strongest(table), most=int((current_sheet().width - left - RIGHT) / SLOT))
     ranked = _ranked(cells)
     shown, hidden = ranked.head(max_columns), max(ranked.height - max_columns, 0)
     groups = shown.group_by("group", maintain_order=True).agg("column")
     titled = groups.height > 1
     silent = not shown["matters"].all()
-    top = 64 + (16 if silent else 0) + mark_rows(marks, ids, left=LEFT)
+    top = 64 + (LINE if silent else 0) + mark_rows(marks, ids, left=left, right=RIGHT)
     height = ROW * shown.height + (GAP * groups.height if titled else 0)
     canvas = Canvas(height=top + height + 30 + (20 if hidden else 0))
-    canvas.heading(title, _HOW if together == 1 else f"{_HOW} Each cell: worst of {together}.")
-    if silent:
-        canvas.text(8, 54, "Grey, with a hollow diamond where it drifted: shown, but wakes nobody.", css="d")
-    panel = over_batches(canvas, ids, y=(0, 1), top=top, height=height, left=LEFT, right=RIGHT)
-    width, line = panel.width / len(ids), float(top)
-    place = {batch_id: panel.left + width * number for number, batch_id in enumerate(ids)}
+    canvas.heading(
+        title, _HOW if together == 1 else f"{_HOW} Each cell: worst of {together}.", _SILENT if silent else ""
+    )
+    panel = over_batches(canvas, ids, y=(0, 1), top=top, height=height, left=left, right=RIGHT)
+    place = {batch_id: panel.left + panel.width / len(ids) * number for number, batch_id in enumerate(ids)}
+    merged = not canvas.sheet.tips or shown.height * len(ids) > MOST_TIPS
+    painter = _Painter(canvas, place, width=panel.width / len(ids), merged=merged)
+    by_column = cells.partition_by("column", as_dict=True)
+    line = float(top)
     for group, columns in groups.iter_rows():
         if titled:
-            canvas.text(panel.left, line + 13, GROUPS[group], css="d h")
+            canvas.text(canvas.sheet.room(panel.left, 8), line + 13, GROUPS[group], css="d h")
             line += GAP
         for column in columns:
-            _line(canvas, cells.filter(pl.col("column") == column), place, top=line, width=width)
+            painter.line(by_column[column,], top=line)
             line += ROW
+    painter.finish()
     panel.batches(ids)
     panel.marks(marks, ids)
     words = f"{hidden} calmer columns are not drawn." if hidden else ""
@@ -89,40 +98,56 @@ def _ranked(cells: pl.DataFrame) -> pl.DataFrame:
     return ranked.sort("group", -pl.col("excess").fill_null(0.0), "column")
 
 
-def _slots(cells: pl.DataFrame) -> tuple[pl.DataFrame, list[str], int]:
-    """At most :data:`MAX_SLOTS` cells a column: of neighbouring batches the worst stands for all."""
+def _slots(cells: pl.DataFrame, *, most: int) -> tuple[pl.DataFrame, list[str], int]:
+    """At most so many cells a column: of neighbouring batches the worst stands for all."""
     ids = cells["batch_id"].unique().sort().to_list()
-    together = -(-len(ids) // MAX_SLOTS)
+    together = -(-len(ids) // most)
     slot = {batch_id: ids[number - number % together] for number, batch_id in enumerate(ids)}
     placed = cells.with_columns(pl.col("batch_id").replace_strict(slot, return_dtype=pl.String).alias("slot"))
     worst = placed.sort("slot", "column", "drifted", "excess", nulls_last=False)
     return worst.group_by("slot", "column", maintain_order=True).last(), ids[::together], together
 
 
-def _line(canvas: Canvas, rows: pl.DataFrame, place: dict[str, float], *, top: float, width: float) -> None:
-    """One column: its name and its cells."""
-    first = rows.row(0, named=True)
-    name = shown_name(first)
-    strong = "b" if rows["drifted"].any() and first["matters"] else ""
-    canvas.text(LEFT - 10, top + 15, shorten(name, width=165), anchor="end", css=strong, tip=name)
-    for row in rows.iter_rows(named=True):
-        _cell(canvas, row, left=place[row["slot"]], top=top, width=width)
+class _Painter:
+    """Draws the lines of the map; ``merged``: calm cells that look alike become one mark, which says no more."""
 
+    def __init__(self, canvas: Canvas, place: dict[str, float], *, width: float, merged: bool) -> None:
+        self.canvas = canvas
+        self.place = place
+        self.size = (width - 1.2, ROW - 2.0)
+        self.left = min(place.values())
+        self._alike: dict[tuple[str, float], list[tuple[float, float]]] | None = {} if merged else None
 
-def _cell(canvas: Canvas, row: dict[str, object], *, left: float, top: float, width: float) -> None:
-    value, size, tip = row["excess"], (width - 1.2, ROW - 2.0), described(row)
-    if not isinstance(value, float):
-        canvas.rect((left, top), size, fill=HATCH, opacity=0.7, tip=tip)
-        return
-    heat = min(max(logarithm(value) - math.log2(LEAST), 0.0) / -math.log2(LEAST), 1.0)
-    calm, loud = (BLUE, ROSE) if row["matters"] else (GREY, GREY)
-    strength = round(0.06 + 0.5 * heat**1.5, 3)
-    if not row["drifted"]:
-        canvas.rect((left, top), size, fill=calm, opacity=strength, tip=tip)
-        return
-    canvas.rect((left, top), size, fill=loud, opacity=min(0.55 + 0.09 * max(logarithm(value), 0.0), 1.0), tip=tip)
-    center, reach = (left + size[0] / 2, top + size[1] / 2), min(3.2, width / 4)
-    if row["matters"]:
-        canvas.marker("diamond", center, color="#fff", size=reach, tip=tip)
-    else:
-        canvas.marker("diamond", center, color=GREY, size=reach, hollow=True, tip=tip)
+    def line(self, rows: pl.DataFrame, *, top: float) -> None:
+        """One column: its name and its cells."""
+        first = rows.row(0, named=True)
+        name = shown_name(first)
+        css = "b" if rows["drifted"].any() and first["matters"] else ""
+        self.canvas.text(self.left - 10, top + 15, shorten(name, width=self.left - 15), anchor="end", css=css, tip=name)
+        for row in rows.iter_rows(named=True):
+            self._cell(row, (self.place[row["slot"]], top))
+
+    def finish(self) -> None:
+        """Draws what was put together."""
+        for (fill, opacity), corners in (self._alike or {}).items():
+            self.canvas.rects(corners, self.size, fill=fill, opacity=opacity)
+
+    def _cell(self, row: dict[str, Any], corner: tuple[float, float]) -> None:
+        canvas, size, value = self.canvas, self.size, row["excess"]
+        calm, loud = (BLUE, ROSE) if row["matters"] else (GREY, GREY)
+        if value is not None and not row["drifted"]:
+            heat = min(max(logarithm(value) - math.log2(LEAST), 0.0) / -math.log2(LEAST), 1.0)
+            strength = 0.06 + 0.5 * heat**1.5
+            if self._alike is not None:
+                self._alike.setdefault((calm, round(strength, 1)), []).append(corner)
+                return
+            canvas.rect(corner, size, fill=calm, opacity=round(strength, 3), tip=described(row))
+            return
+        tip = described(row) if canvas.sheet.tips else ""
+        if value is None:
+            canvas.rect(corner, size, fill=HATCH, opacity=0.7, tip=tip)
+            return
+        canvas.rect(corner, size, fill=loud, opacity=min(0.55 + 0.09 * max(logarithm(value), 0.0), 1.0), tip=tip)
+        center, reach = (corner[0] + size[0] / 2, corner[1] + size[1] / 2), min(3.2, (size[0] + 1.2) / 4)
+        fill = "#fff" if row["matters"] else GREY
+        canvas.marker("diamond", center, color=fill, size=reach, hollow=not row["matters"], tip=tip)

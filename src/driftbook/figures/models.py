@@ -11,12 +11,14 @@ import polars as pl
 from driftbook.figures.canvas import BLUE, GREY, ORANGE, ROSE, Canvas, Figure, notice, shorten
 from driftbook.figures.confusion import draw_confusion
 from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
+from driftbook.figures.sheet import current_sheet
 from driftbook.tables import Format, format_value
 from driftbook.words import plain
 
 MAX_FEATURES = 20
 SHARES = frozenset({"accuracy", "precision", "recall", "f1"})
 ROW = 22
+SLOT = (250, 250)  # width and height of one of the squares, with its names
 HEALTHY = {
     "roc": "Ranking: the higher above the diagonal, the better.",
     "calibration": "Calibration: on the diagonal.",
@@ -51,20 +53,21 @@ def model_quality(report: Mapping[str, Any] | None) -> Figure | None:
     classes, confusion = list(report.get("classes", [])), list(report.get("confusion", []))
     if not confusion and not roc:
         return notice(title, "The report holds no held-out figures.")
-    canvas = Canvas(height=306)
     slots = [
         name for name, present in (("roc", roc), ("calibration", calibration), ("confusion", confusion)) if present
     ]
+    across = max(min(int((current_sheet().width + 20) / SLOT[0]), len(slots)), 1)
+    canvas = Canvas(height=306 + SLOT[1] * (-(-len(slots) // across) - 1))
     canvas.heading(title, " ".join(HEALTHY[name] for name in slots))
     for place, name in enumerate(slots):
-        left = 62 + place * 250
+        left, top = 62 + place % across * SLOT[0], 66 + place // across * SLOT[1]
         if name == "confusion":
             room = 52 if roc else 160  # for the names of the classes
             names, heading = [str(each) for each in classes], "Confusion (rows: target)"
-            draw_confusion(canvas, names, confusion, left=left + room - 30, room=room, heading=heading)
+            draw_confusion(canvas, names, confusion, left=left + room - 30, room=room, heading=heading, top=top)
         else:
             points = roc if name == "roc" else calibration
-            _square(canvas, points, left=left, name=name, estimate=report.get("metrics", {}).get("roc_auc"))
+            _square(canvas, points, corner=(left, top), name=name, estimate=report.get("metrics", {}).get("roc_auc"))
     right = sum(row[index] for index, row in enumerate(confusion) if index < len(row))
     total = sum(sum(row) for row in confusion)
     return canvas.figure(title, f"{right:,} of {total:,} decided rightly." if total else "Ranking and calibration.")
@@ -100,11 +103,13 @@ def feature_importance(
         title, "Bar and number: share of all contributions to the score. Diamond: share of the gain in training."
     )
     top = max(float(shown[name].max()) for name in measures) or 1.0  # type: ignore[arg-type]
-    panel = Panel(canvas, 200, 52, canvas.width - 290, ROW * shown.height, (0, top), (0, 1))
+    left = canvas.sheet.room(200, 130)
+    panel = Panel(canvas, left, 52, canvas.width - left - 90, ROW * shown.height, (0, top), (0, 1))
     for line, row in enumerate(shown.iter_rows(named=True)):
         height, share = panel.top + ROW * line, row[measures[0]]
         text = format_value(share, format="percent")
-        canvas.text(190, height + 15, shorten(row["feature"], width=185), anchor="end", tip=row["feature"])
+        name = shorten(row["feature"], width=left - 15)
+        canvas.text(left - 10, height + 15, name, anchor="end", tip=row["feature"])
         size = (panel.px(share) - panel.left, ROW - 8.0)
         canvas.rect((panel.left, height + 4), size, fill=BLUE, opacity=0.8, tip=f"{row['feature']}: {text}")
         if "gain" in measures:
@@ -124,6 +129,7 @@ def metric_over_time(
     *,
     limit: float | None = None,
     limit_name: str = "tested at",
+    levels: Sequence[tuple[float, str]] = (),
     onset: date | str | None = None,
     marks: Sequence[Mark] = (),
     estimated: pl.DataFrame | None = None,
@@ -140,6 +146,8 @@ def metric_over_time(
         Level to compare with, such as the accuracy the champion was tested at.
     limit_name
         What to call it.
+    levels
+        Further levels to draw, each with its name.
     onset
         Known day on which the scenario sets in.
     marks
@@ -166,15 +174,15 @@ def metric_over_time(
     )
     canvas.heading(title, f"{how} Log loss and Brier: lower is better." if metric in ("log_loss", "brier") else how)
     values = [v for side in sides for name in ("low", "value", "high") for v in side[name].drop_nulls().to_list()]
-    values += [limit] if limit is not None else []
+    named_levels = [*levels, *([(limit, limit_name)] if limit is not None else [])]
+    values += [level for level, _ in named_levels]
     margin = max((max(values) - min(values)) * 0.08, 0.005)
     span, top = (min(values) - margin, max(values) + margin), 72 + mark_rows(named, ids)
-    panel = over_batches(canvas, ids, y=span, top=top, height=174, right=118)
+    panel = over_batches(canvas, ids, y=span, top=top, height=174, right=132)
     panel.y_axis(name, format=format)
     if gone:
-        _shade(panel, ids.index(gone[0]))
-    if limit is not None:
-        panel.level(limit, f"{limit_name} {format_value(limit, format=format)}", color=ROSE)
+        _shade(panel, ids.index(gone[0]), ids.index(gone[-1]))
+    _levels(panel, named_levels, format=format)
     for number, side in enumerate(sides):
         _series(panel, side, ids, realised=number == 0, format=format)
     panel.batches(ids)
@@ -198,12 +206,25 @@ def _withdrawn(estimated: pl.DataFrame | None, metric: str) -> list[str]:
     )
 
 
-def _shade(panel: Panel, first: int) -> None:
-    """The stretch from a batch to the end, over which estimates are withdrawn."""
-    left = panel.px(first - 0.5)
+def _shade(panel: Panel, first: int, last: int) -> None:
+    """The stretch of batches over which estimates are withdrawn."""
+    left, right = panel.px(first - 0.5), panel.px(last + 0.5)
     tip = "estimates withdrawn: the targets contradict the probabilities they rest on"
-    panel.canvas.rect((left, panel.top), (panel.right - left, panel.height), fill=GREY, opacity=0.14, tip=tip)
-    panel.canvas.text(panel.right - 6, panel.top + 14, "estimates withdrawn", anchor="end", css="d h")
+    panel.canvas.rect((left, panel.top), (right - left, panel.height), fill=GREY, opacity=0.14, tip=tip)
+    panel.canvas.text(max(right, panel.left + 126) - 6, panel.top + 14, "estimates withdrawn", anchor="end", css="d h")
+
+
+def _levels(panel: Panel, levels: Sequence[tuple[float, str]], *, format: Format) -> None:
+    """Levels to compare with; the last one is the limit. Names that would meet move apart."""
+    lowest = panel.bottom + 4
+    for level, name in sorted(levels):
+        height, limit = panel.py(level), (level, name) == levels[-1]
+        label = f"{name} {format_value(level, format=format)}"
+        color, dash = (ROSE, "6 4") if limit else (GREY, "2 4")
+        panel.canvas.line((panel.left, height), (panel.right, height), color=color, width=1.5, dash=dash, tip=label)
+        place = min(height + 4, lowest)
+        panel.beside(height, label, lower=place - height - 4)
+        lowest = place - 14
 
 
 def _series(panel: Panel, side: pl.DataFrame, ids: list[str], *, realised: bool, format: Format) -> None:
@@ -231,12 +252,15 @@ def _points(curve: Any, x: str, y: str) -> list[tuple[float, float, float]]:
     return [(float(row[x]), float(row[y]), float(row.get("rows", 1.0))) for row in curve or []]
 
 
-def _square(canvas: Canvas, points: list[tuple[float, float, float]], *, left: float, name: str, estimate: Any) -> None:
-    panel = Panel(canvas, left, 76, 176, 176, (0, 1), (0, 1))
+def _square(
+    canvas: Canvas, points: list[tuple[float, float, float]], *, corner: tuple[float, float], name: str, estimate: Any
+) -> None:
+    left, top = corner
+    panel = Panel(canvas, left, top + 10, 176, 176, (0, 1), (0, 1))
     panel.y_axis(ticks=(0, 0.5, 1))
     panel.x_axis("false positive rate" if name == "roc" else "predicted probability")
     heading = "Ranking (true positive rate)" if name == "roc" else "Calibration (observed rate)"
-    canvas.text(left, 66, heading, css="b")
+    canvas.text(left, top, heading, css="b")
     canvas.line((panel.px(0), panel.py(0)), (panel.px(1), panel.py(1)), color=GREY, width=1.4, dash="4 4")
     places = [(panel.px(x), panel.py(y)) for x, y, _ in points]
     canvas.path(places, color=BLUE, width=2.2 if name == "roc" else 1.4)

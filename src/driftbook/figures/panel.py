@@ -6,15 +6,18 @@ Batches stand at 0, 1, 2 … in their order, whatever a batch is (a day, an hour
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from driftbook.figures.canvas import CHARACTER, GREY, INK, WIDTH, Canvas, batch_label, round_ticks
+from driftbook.figures.canvas import CHARACTER, GREY, INK, Canvas, batch_label, round_ticks
+from driftbook.figures.sheet import current_sheet
 from driftbook.tables import Format
 
 Mark = tuple[date | str, str]
 MAX_BATCH_LABELS = 9
+LABEL = 54  # room for the name of a batch
 # of longer streams the newest are drawn: a page must stay light, and more would not be seen anyway
 MAX_BATCHES = 1500
 
@@ -70,10 +73,18 @@ class Panel:
         if label:
             self.canvas.text(self.left - 7, self.top - 9, label, css="d")
 
-    def x_axis(self, label: str = "", *, format: Format = "auto") -> None:
-        """Values along the lower edge, and the axis' name below."""
+    def x_axis(
+        self,
+        label: str = "",
+        *,
+        format: Format = "auto",
+        ticks: Sequence[float] | None = None,
+        within: tuple[float, float] | None = None,
+    ) -> None:
+        """Values along the lower edge, round ones ``within`` a part of it where none are given, and its name below."""
         self.base_line()
-        ticks = round_ticks(*self.x, count=6)
+        if ticks is None:
+            ticks = round_ticks(*(within or self.x), count=max(min(6, int(self.width / LABEL)), 2))
         for tick, text in zip(ticks, tick_labels(ticks, format=format), strict=True):
             self.canvas.text(self.px(tick), self.bottom + 17, text, anchor="middle", css="d")
         if label:
@@ -86,7 +97,8 @@ class Panel:
     def batches(self, batch_ids: Sequence[str]) -> None:
         """Names of some batches along the lower edge, evenly chosen."""
         self.base_line()
-        step = max(-(-len(batch_ids) // MAX_BATCH_LABELS), 1)
+        most = min(MAX_BATCH_LABELS, max(int(self.width / LABEL), 2))
+        step = max(-(-len(batch_ids) // most), 1)
         for index in range(0, len(batch_ids), step):
             place = self.px(index)
             self.canvas.line((place, self.bottom), (place, self.bottom + 4), opacity=0.45)
@@ -96,10 +108,14 @@ class Panel:
         """A horizontal line with its name beside its right end, or above it where the margin is too narrow."""
         place = self.py(value)
         self.canvas.line((self.left, place), (self.right, place), color=color, width=1.5, dash=dash, tip=label)
-        if self.right + 6 + CHARACTER * len(label) <= WIDTH:
-            self.canvas.text(self.right + 6, place + 4, label)
+        self.beside(place, label)
+
+    def beside(self, height: float, label: str, *, css: str = "", gap: float = 6, lower: float = 0) -> None:
+        """A name to the right of a line at that height, ``lower`` by so much; where no margin is, above the line."""
+        if self.right + gap + CHARACTER * len(label) <= self.canvas.width:
+            self.canvas.text(self.right + gap, height + 4 + lower, label, css=css)
         else:
-            self.canvas.text(self.right, place - 5, label, anchor="end", css="h")
+            self.canvas.text(self.right, height - 5, label, anchor="end", css=f"{css} h".lstrip())
 
     def marks(self, marks: Sequence[Mark], batch_ids: Sequence[str]) -> None:
         """Vertical lines at moments, named above the axis' name; names that would meet go on further lines."""
@@ -110,9 +126,16 @@ class Panel:
             self.canvas.text(place, height, name, anchor=anchor, css="h")
 
 
-def mark_rows(marks: Sequence[Mark], batch_ids: Sequence[str], *, left: float = 64, right: float = WIDTH - 24) -> int:
-    """Height in pixels to leave above a panel for the names of its marks, beyond one line."""
-    rows = [row for _, (_, row, _) in _placed(marks, batch_ids, left=left, right=right)]
+def mark_rows(
+    marks: Sequence[Mark], batch_ids: Sequence[str], *, left: float | None = None, right: float | None = None
+) -> int:
+    """Height in pixels to leave above a panel for the names of its marks, beyond one line.
+
+    ``left`` and ``right`` are the panel's margins.
+    """
+    begin, margin = _margins(left, right)
+    placed = _placed(marks, batch_ids, left=begin, right=current_sheet().width - margin)
+    rows = [row for _, (_, row, _) in placed]
     return 15 * (max(rows, default=0) + bool(rows))
 
 
@@ -135,11 +158,11 @@ def _placed(
 ) -> list[tuple[Mark, tuple[float, int, bool]]]:
     """Each mark with its horizontal place, the line its name goes on, and whether the name runs to the left."""
     taken: list[list[tuple[float, float]]] = []
-    placed = []
+    placed, width = [], current_sheet().width
     for when, name in sorted(marks, key=lambda each: str(each[0])):
         place = left + moment(when, batch_ids) / max(len(batch_ids), 1) * (right - left)
         room = CHARACTER * len(name) + 10
-        leftward = place + room > WIDTH - 4
+        leftward = place + room > width - 4
         span = (place - room, place) if leftward else (place, place + room)
         free = [all(span[1] <= low or span[0] >= high for low, high in line) for line in taken]
         row = free.index(True) if True in free else len(taken)
@@ -168,9 +191,17 @@ def over_batches(
     y: tuple[float, float],
     top: float,
     height: float,
-    left: float = 64,
-    right: float = 24,
+    left: float | None = None,
+    right: float | None = None,
 ) -> Panel:
-    """A panel of the usual margins whose x-axis are batches."""
+    """A panel whose x-axis are batches; its margins are the usual ones, and on a narrow sheet never wide."""
     edges = (-0.5, max(len(batch_ids), 1) - 0.5)
-    return Panel(canvas, left=left, top=top, width=canvas.width - left - right, height=height, x=edges, y=y)
+    begin, margin = _margins(left, right)
+    return Panel(canvas, left=begin, top=top, width=canvas.width - begin - margin, height=height, x=edges, y=y)
+
+
+def _margins(left: float | None, right: float | None) -> tuple[float, float]:
+    """At the left for the values of an axis, at the right for names; a narrow sheet has no room for these."""
+    sheet = current_sheet()
+    most = sheet.room(math.inf, 24)
+    return sheet.room(64, 52) if left is None else left, min(24 if right is None else right, most)

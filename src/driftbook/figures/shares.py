@@ -15,7 +15,7 @@ from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, moment,
 from driftbook.tables import format_value
 
 ROW = 30
-LEFT = 210.0
+MAX_VALUES = 15
 EDGES = ("low", "high")
 
 
@@ -101,13 +101,14 @@ def share_by_value(shares: pl.DataFrame, *, title: str, names: tuple[str, str]) 
         title,
         f"Circle: {names[0]}. Square: {names[1]}. Lines: what chance allows (95 %). Far apart: the relation changed.",
     )
-    size = (canvas.width - LEFT - 130, float(ROW * len(values)))
-    panel = Panel(canvas, LEFT, 56, size[0], size[1], _span(shares, None), (0, 1))
+    left = canvas.sheet.room(210, 110)
+    size = (canvas.width - left - 130, float(ROW * len(values)))
+    panel = Panel(canvas, left, 56, size[0], size[1], _span(shares, None), (0, 1))
     panel.x_axis(format="percent")
     for line, value in enumerate(values):
         middle = panel.top + ROW * (line + 0.5)
         canvas.line((panel.left, middle), (panel.right, middle), opacity=0.12)
-        canvas.text(panel.left - 12, middle + 4, shorten(value, width=190), anchor="end", tip=value)
+        canvas.text(panel.left - 12, middle + 4, shorten(value, width=left - 20), anchor="end", tip=value)
         rows = {row["side"]: row for row in shares.filter(pl.col("value") == value).iter_rows(named=True)}
         for side, (name, color, shape) in enumerate(zip(names, (GREY, BLUE), ("circle", "square"), strict=True)):
             if name in rows:
@@ -115,6 +116,47 @@ def share_by_value(shares: pl.DataFrame, *, title: str, names: tuple[str, str]) 
         texts = [format_value(rows[name]["share"], format="percent") if name in rows else "–" for name in names]
         canvas.text(panel.right + 14, middle + 4, " → ".join(texts), css="d")
     return canvas.figure(title, f"{len(values)} value{'' if len(values) == 1 else 's'}; {_widest(shares, names)}")
+
+
+def share_per_value(shares: pl.DataFrame, *, title: str, level: float | None = None) -> Figure:
+    """A share per value of a column, such as how often the model is right in each segment.
+
+    Parameters
+    ----------
+    shares
+        ``value, rows, share, low, high``, in the order to draw.
+    level
+        The share of all rows together; drawn dashed.
+
+    Examples
+    --------
+    >>> one = {"value": ["a"], "rows": [10], "share": [0.6], "low": [0.31], "high": [0.83]}
+    >>> share_per_value(pl.DataFrame(one), title="Right decisions", level=0.8)
+    Figure: Right decisions. 1 value; all together 80 %.
+    """
+    shares = shares.filter(pl.col("share").is_not_null())
+    if shares.is_empty():
+        return notice(title, "No target is known yet.")
+    shown, hidden = shares.head(MAX_VALUES), max(shares.height - MAX_VALUES, 0)
+    canvas = Canvas(height=104 + ROW * shown.height)
+    how = "Square: share of the rows with that value. Line: what chance allows (95 %)."
+    canvas.heading(title, f"{how} Dashed: all rows." if level is not None else how)
+    left = canvas.sheet.room(210, 110)
+    panel = Panel(canvas, left, 56, canvas.width - left - 84, float(ROW * shown.height), _span(shown, level), (0, 1))
+    panel.x_axis(format="percent")
+    for line, row in enumerate(shown.iter_rows(named=True)):
+        middle, value = panel.top + ROW * (line + 0.5), str(row["value"])
+        canvas.line((panel.left, middle), (panel.right, middle), opacity=0.12)
+        canvas.text(panel.left - 12, middle + 4, shorten(value, width=left - 20), anchor="end", tip=value)
+        _interval(panel, row, middle, color=BLUE, shape="square", words=value)
+        canvas.text(panel.right + 14, middle + 4, format_value(row["share"], format="percent"), css="d")
+    together = ""
+    if level is not None:
+        place, together = panel.px(level), f"; all together {format_value(level, format='percent')}"
+        canvas.line((place, panel.top - 4), (place, panel.bottom), color=GREY, width=1.5, dash="6 4", tip=together[2:])
+    more = f" {hidden} rarer values are not drawn." if hidden else ""
+    count = f"{shares.height} value{'' if shares.height == 1 else 's'}"
+    return canvas.figure(title, f"{count}{together}.{more}".replace("\u00a0", " "))
 
 
 def _interval(panel: Panel, row: dict[str, float], height: float, *, color: str, shape: str, words: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from driftbook.figures.canvas import BLUE, GREY, ORANGE, ROSE, WIDTH, Canvas, Figure, notice, round_ticks
+from driftbook.figures.canvas import BLUE, GREY, ORANGE, ROSE, Canvas, Figure, notice, round_ticks, shorten
 from driftbook.figures.panel import Panel, tick_labels
 from driftbook.tables import format_value
 from driftbook.words import plain
@@ -55,7 +55,8 @@ def _group(canvas: Canvas, metric: str, lines: list[Mapping[str, Any]], *, top: 
     ends = [each[name] for each in lines for name in ("low", "difference", "high") if each[name] is not None]
     low, high = min(*ends, 0.0, margin), max(*ends, 0.0, margin)
     room = max((high - low) * 0.06, 0.0005)
-    panel = Panel(canvas, LEFT, top, WIDTH - LEFT - RIGHT, LINE * len(lines), (low - room, high + room), (0, 1))
+    left, right = canvas.sheet.room(LEFT, 124), canvas.sheet.room(RIGHT, 62)
+    panel = Panel(canvas, left, top, canvas.width - left - right, LINE * len(lines), (low - room, high + room), (0, 1))
     unit = "points" if metric == "accuracy" else "better is positive"
     canvas.text(8, top - 9, f"{plain(metric)[0].upper()}{plain(metric)[1:]}, {unit}", css="b")
     ticks = round_ticks((low - room) * scale, (high + room) * scale, count=6 if metric == "accuracy" else 4)
@@ -76,7 +77,7 @@ def _line(panel: Panel, each: Mapping[str, Any], metric: str, *, middle: float) 
     canvas, decides, expected = panel.canvas, bool(each.get("decides")), bool(each.get("expected"))
     color = BLUE if decides else GREY if expected else ORANGE
     said = _said(metric, each)
-    canvas.text(8, middle + 4, _name(each), css="b" if decides else "", tip=said)
+    canvas.text(8, middle + 4, shorten(_name(each), width=panel.left - 12), css="b" if decides else "", tip=said)
     if each["low"] is not None:
         ends = [(panel.px(each[name]), middle) for name in ("low", "high")]
         canvas.line(*ends, color=color, width=3.2 if decides else 2.0, dash="5 4" if expected else "", tip=said)
@@ -84,8 +85,9 @@ def _line(panel: Panel, each: Mapping[str, Any], metric: str, *, middle: float) 
             canvas.line((end, middle - 5), (end, middle + 5), color=color, width=2)
     shape = "square" if decides else "circle"
     place = (panel.px(each["difference"]), middle)
+    numbers = _numbers(metric, each, ends=bool(canvas.sheet.room(1, 0)))
     canvas.marker(shape, place, color=color, size=4.6, hollow=not decides, tip=said)
-    canvas.text(WIDTH - 8, middle + 4, _numbers(metric, each), anchor="end", css="b" if decides else "d")
+    canvas.text(canvas.width - 8, middle + 4, numbers, anchor="end", css="b" if decides else "d")
 
 
 def _name(each: Mapping[str, Any]) -> str:
@@ -93,9 +95,9 @@ def _name(each: Mapping[str, Any]) -> str:
     return f"{name}, not run" if each.get("expected") else f"{name}, decides" if each.get("decides") else name
 
 
-def _numbers(metric: str, each: Mapping[str, Any]) -> str:
-    value, *ends = (_shown(metric, each[name]) for name in ("difference", "low", "high"))
-    return f"{value} ({ends[0]} to {ends[1]})" if each["low"] is not None else value
+def _numbers(metric: str, each: Mapping[str, Any], *, ends: bool) -> str:
+    value, low, high = (_shown(metric, each[name]) for name in ("difference", "low", "high"))
+    return f"{value} ({low} to {high})" if ends and each["low"] is not None else value
 
 
 def _said(metric: str, each: Mapping[str, Any]) -> str:

@@ -62,12 +62,12 @@ def _daily(canvas: Canvas, days: pl.DataFrame, ids: list[str], *, metric: str, m
     unit = "points" if metric == "accuracy" else "better is up"
     panel.y_axis(f"{plain(metric)} against the one before, {unit}")
     canvas.line((panel.left, panel.py(0)), (panel.right, panel.py(0)), width=1.4, opacity=0.75)
-    canvas.text(panel.right + 8, panel.py(0) + 4, "no difference", css="d")
+    panel.beside(panel.py(0), "no difference", css="d", gap=8)
     if margin:
         height = panel.py(-scale * margin)
         canvas.line((panel.left, height), (panel.right, height), color=ROSE, width=1.5, dash="6 4")
         apart = 12 if abs(height - panel.py(0)) < 14 else 0
-        canvas.text(panel.right + 8, height + 4 + apart, f"margin: {format_value(-margin * scale)}")
+        panel.beside(height, f"margin: {format_value(-margin * scale)}", gap=8, lower=apart)
     for index, (batch_id, gain) in enumerate(zip(ids, gains, strict=True)):
         shape, color = ("triangle", TEAL) if gain >= 0 else ("diamond", ROSE)
         place = (panel.px(index), panel.py(gain))
@@ -87,7 +87,7 @@ def _evidence(canvas: Canvas, days: pl.DataFrame, ids: list[str]) -> None:
     panel.y_axis("evidence for going back, to 1", ticks=ticks, show=lambda power: f"{10**power:,g}")
     limit = panel.py(needed)
     canvas.line((panel.left, limit), (panel.right, limit), color=ROSE, width=1.5, dash="6 4")
-    canvas.text(panel.right + 8, limit + 4, f"needed: {_odds(needed * math.log(10))}")
+    panel.beside(limit, f"needed: {_odds(needed * math.log(10))}", gap=8)
     places = [(panel.px(index), panel.py(power)) for index, power in enumerate(powers)]
     canvas.path(places, color=BLUE, width=2.2)
     for place, batch_id, value in zip(places, ids, days["log_evidence"].to_list(), strict=True):
