@@ -5,6 +5,8 @@ set with them, so that widgets, tables and figures follow too. Text keeps a cont
 holds the focus is seen, and nothing is told by colour alone.
 """
 
+from driftbook.dashboard.pictures import STYLE as PICTURES
+
 LIGHT = (
     "--dash-ground:#f4f6f9;--dash-card:#fff;--dash-ink:#1b2330;--dash-dim:#566173;--dash-line:#d7dde6;"
     "--dash-accent:#1f5fbf;--dash-on-accent:#fff;--dash-soft:#e8eff9;--dash-field:#fff;color-scheme:light;"
@@ -68,7 +70,7 @@ margin-top:.15em}
 .dash-said{margin:.2em 0 .8em;padding-left:1.15em}.dash-said li{margin:.2em 0}
 .dash .db-table{overflow-x:auto;margin:.2em 0 .6em}
 .dash .db-table table{font-size:14px}
-.dash .db-figure{max-width:none!important;margin:.1em 0 .3em!important}
+.dash .db-figure{max-width:none!important;margin:.1em 0 .3em!important}.dash .db-drawing{min-width:0!important}
 .dash-banner{background:var(--dash-soft);border:1px solid var(--dash-line);border-left:5px solid var(--dash-accent);
 border-radius:8px;padding:9px 16px;margin:4px 0 10px}
 .dash-work{background:var(--dash-card);border:1px solid var(--dash-line);border-radius:8px;padding:10px 16px 12px;
@@ -145,5 +147,5 @@ STYLE = (
     f"<style>:root{{{LIGHT}{SHARED}}}"
     f"@media(prefers-color-scheme:dark){{:root:not([data-theme=light]){{{DARK}}}}}"
     f":root[data-theme=dark]{{{DARK}}}:root,body{{background:var(--dash-ground)}}"
-    f"{LAYOUT}{CONTROLS}{NARROW}</style>"
+    f"{LAYOUT}{CONTROLS}{PICTURES}{NARROW}</style>"
 )
