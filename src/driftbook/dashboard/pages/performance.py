@@ -1,0 +1,276 @@
+"""Performance: how good the decisions turned out to be, and what is expected of those whose targets are still out.
+
+What is realised comes late by nature. So it is never shown without how many targets are still out, and beside it
+stands what the champion's own probabilities promise, until targets contradict them: then that is said, and the promise
+is taken off the chart.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+
+from driftbook.dashboard.known import Known
+from driftbook.dashboard.page import Card, Choice, Options, Page
+from driftbook.dashboard.parts import Tile, note, sentences, show, tiles
+from driftbook.dashboard.pictures import picture
+from driftbook.dashboard.realised import METRICS, calibration, confusion, ranking, right_by_value
+from driftbook.dashboard.served import changes, classes_of, estimated_over_time, realised_over_time, targets_out
+from driftbook.dashboard.state import Selection
+from driftbook.figures import (
+    calibration_curve,
+    confusion_matrix,
+    metric_over_time,
+    ranking_curves,
+    share_per_value,
+)
+from driftbook.tables import Format, format_value, table
+from driftbook.words import plain
+
+MOST_DAYS = 120  # a longer history is drawn by weeks unless days are asked for
+NEWEST = 14  # days or weeks in the table
+SHARES = frozenset({"accuracy", "precision", "recall", "f1"})
+CHAMPION = "champion"
+PERIODS = {"day": ("by day", "day"), "week": ("by week", "week")}
+WINDOWS = (("all known targets", "all"), ("known in the last 30 days", "30"), ("known in the last 7 days", "7"))
+
+VERSION = Choice("version", "Model", lambda known, selection: _versions(known))
+METRIC = Choice("metric", "Figure", lambda known, selection: [(plain(name), name) for name in METRICS])
+PERIOD = Choice("period", "Over time", lambda known, selection: _periods(known))
+WINDOW = Choice("window", "Rows", lambda known, selection: WINDOWS)
+SEGMENT = Choice("segment", "Segment", lambda known, selection: _segments(known))
+
+
+def _targets(known: Known, selection: Selection) -> str:
+    days = targets_out(known)
+    scored, found = int(days["scored"].sum()), int(days["known"].sum())
+    late = days.filter(pl.col("expected_on") <= known.day)
+    overdue = int((late["scored"] - late["known"]).sum())
+    waiting = days.filter(pl.col("scored") > pl.col("known"))
+    expected = waiting["expected_on"].max()
+    last = known.entries[-1]
+    share = found / scored if scored else None
+    numbers = [
+        _realised_tile(last.get("accuracy")),
+        _estimate_tile(last.get("estimate")),
+        Tile("targets known", share, format="percent", note=f"{found:,} of {scored:,} rows scored in office"),
+        Tile("targets still out", scored - found, note=_expected(known, waiting.height, expected)),
+    ]
+    if overdue:
+        note_ = f"rows whose target should have come after {known.case.label_delay_days} days"
+        numbers.append(Tile("targets overdue", overdue, note=note_, tone="watch"))
+    return tiles(numbers) + sentences(_withdrawn_words(last))
+
+
+def _over_time(known: Known, selection: Selection) -> str:
+    metric, weekly = METRIC.value(known, selection), PERIOD.value(known, selection) == "week"
+    performance, estimated = _sides(known, selection, weekly=weekly)
+    levels = _levels(known, _version(known, selection), metric)
+    limit, name = levels[-1] if levels else (None, "")
+    served = VERSION.value(known, selection) == CHAMPION
+    who = "the champion in office" if served else f"version {_version(known, selection)}"
+    title = f"{plain(metric)[:1].upper()}{plain(metric)[1:]} of {who}"
+    return picture(
+        lambda: metric_over_time(
+            performance,
+            metric,
+            limit=limit,
+            limit_name=name,
+            levels=levels[:-1],
+            marks=changes(known) if served else [],
+            estimated=estimated if estimated.filter(metric=metric).height else None,
+        ),
+        wide=True,
+        found=f"{title}, {'week by week, each named by its Monday' if weekly else 'day by day'}.",
+    )
+
+
+def _figures(known: Known, selection: Selection) -> str:
+    metric, weekly = METRIC.value(known, selection), PERIOD.value(known, selection) == "week"
+    format: Format = "percent" if metric in SHARES else "auto"
+    both = [
+        side.filter(metric=metric).select("batch_id", pl.lit(kind).alias("kind"), "value", "low", "high", "rows")
+        for kind, side in zip(("realised", "estimated"), _sides(known, selection, weekly=weekly), strict=True)
+    ]
+    rows = pl.concat(both).drop_nulls("value").sort("batch_id", "kind", descending=True)
+    newest = rows["batch_id"].unique().sort(descending=True).head(NEWEST).to_list()
+    shown = rows.filter(pl.col("batch_id").is_in(newest))
+    between = pl.Series("interval", [_between(row, format) for row in shown.iter_rows(named=True)], dtype=pl.String)
+    frame = shown.select(pl.col("batch_id").alias("week" if weekly else "day"), "kind", "value", between, "rows")
+    name, caption = plain(metric), f"{plain(metric)[:1].upper()}{plain(metric)[1:]}, the newest first"
+    labels = {"value": name, "interval": "95 % interval"}
+    return show(table(frame, caption=caption, formats={"value": format}, labels=labels, max_rows=2 * NEWEST))
+
+
+def _confusion(known: Known, selection: Selection) -> str:
+    version = _version(known, selection)
+    rows = _windowed(known, selection, "outcomes")
+    if rows.is_empty():
+        return note(_nothing(version))
+    classes = classes_of(known, version, rows)
+    counts = confusion(rows, classes).tolist()
+    return picture(lambda: confusion_matrix(counts, classes), found=_rows_told(rows, version))
+
+
+def _ranking(known: Known, selection: Selection) -> str:
+    if known.case.task != "binary":
+        return ""
+    version, rows = _version(known, selection), _windowed(known, selection, "score_outcomes")
+    if rows.is_empty():
+        return note(_nothing(version))
+    roc, precision_recall = ranking(rows)
+    tested = known.training(version)["metrics"].get("roc_auc")
+    before = f" Held-out rows in training: ROC AUC {format_value(tested['value'])}." if tested else ""
+    return picture(lambda: ranking_curves(roc, precision_recall), found=f"{_rows_told(rows, version)}{before}")
+
+
+def _calibration(known: Known, selection: Selection) -> str:
+    if known.case.task != "binary":
+        return ""
+    version, rows = _version(known, selection), _windowed(known, selection, "score_outcomes")
+    if rows.is_empty():
+        return note(_nothing(version))
+    bins = calibration(rows)
+    told = f"{_rows_told(rows, version)} Probability of {known.case.columns.positive_class}."
+    return picture(lambda: calibration_curve(bins), found=told)
+
+
+def _segment(known: Known, selection: Selection) -> str:
+    column = SEGMENT.value(known, selection)
+    version, rows = _version(known, selection), _windowed(known, selection, "segment_outcomes")
+    if not column:
+        return ""
+    rows = rows.filter(pl.col("column") == column)
+    if rows.is_empty():
+        return note(_nothing(version))
+    shares, level = right_by_value(rows), int(rows["correct"].sum()) / int(rows["rows"].sum())
+    title = f"Right decisions by {column}"
+    return picture(
+        lambda: share_per_value(shares, title=title, level=level), found=f"{title}. {_rows_told(rows, version)}"
+    )
+
+
+def _realised_tile(seen: dict[str, Any] | None) -> Tile:
+    if seen is None:
+        return Tile("accuracy, realised", None, note="no target of this champion is known yet")
+    between = f"{_between(seen, 'percent')} on the latest {seen['rows']:,} rows with targets"
+    limit = f"; limit {format_value(seen['limit'], format='percent')}"
+    said = f"{between}{limit}"
+    return Tile(
+        "accuracy, realised", seen["value"], format="percent", note=said, tone="bad" if seen["fell"] else "good"
+    )
+
+
+def _estimate_tile(seen: dict[str, Any] | None) -> Tile:
+    if seen is None:
+        return Tile("accuracy, estimated", None, note="every batch has targets, or nothing can be estimated")
+    if seen["withdrawn"]:
+        return Tile("accuracy, estimated", None, note="withdrawn: targets contradict it", tone="watch")
+    told = f"{_between(seen, 'percent')} on {seen['rows']:,} rows whose targets are still out"
+    return Tile(
+        "accuracy, estimated", seen["value"], format="percent", note=told, tone="bad" if seen["fell"] else "calm"
+    )
+
+
+def _withdrawn_words(last: dict[str, Any]) -> list[str]:
+    gone = (last.get("estimate") or {}).get("withdrawn")
+    if not gone:
+        return []
+    promised, found = (format_value(gone[name], format="percent") for name in ("promised", "found"))
+    return [
+        f"Since {gone['since']} targets contradict the estimates: of {gone['rows']:,} decisions {promised} were "
+        f"expected to be right, {found} were. Known since {gone['known_on']}."
+    ]
+
+
+def _expected(known: Known, days: int, newest: Any) -> str:
+    if newest is None:
+        return "every target is known"
+    delay = known.case.label_delay_days
+    late = "" if newest > known.day else ", and were due by now"
+    count = f"of {days} day{'' if days == 1 else 's'}"
+    return f"{count}; the newest are expected by {format_value(newest)}, {delay} days after their day{late}"
+
+
+def _sides(known: Known, selection: Selection, *, weekly: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Realised and estimated figures of the chosen model, by day or by week."""
+    version = None if VERSION.value(known, selection) == CHAMPION else _version(known, selection)
+    return realised_over_time(known, version, weekly=weekly), estimated_over_time(known, version, weekly=weekly)
+
+
+def _levels(known: Known, version: int, metric: str) -> list[tuple[float, str]]:
+    """What a figure is compared with; the last is the limit where there is one."""
+    tested = known.training(version)["metrics"].get(metric)
+    levels = [(float(tested["value"]), f"v{version} tested at")] if tested else []
+    if metric == "accuracy" and tested:
+        levels.append((float(tested["value"]) - known.policy.retraining.accuracy_drop, "limit"))
+    for rule in known.policy.retraining.rules:
+        if rule.metric == metric:
+            levels += [(rule.minimum, "at least")] if rule.minimum is not None else []
+            levels += [(rule.maximum, "at most")] if rule.maximum is not None else []
+    return levels
+
+
+def _windowed(known: Known, selection: Selection, name: str) -> pl.DataFrame:
+    """Rows of a day table of the chosen version whose targets became known in the chosen time."""
+    rows = known.table(name).filter(pl.col("version") == _version(known, selection))
+    window = WINDOW.value(known, selection)
+    if window == "all":
+        return rows
+    return rows.filter(pl.col("known_on") > known.day - timedelta(days=int(window)))
+
+
+def _rows_told(rows: pl.DataFrame, version: int) -> str:
+    first, last = format_value(rows["known_on"].min()), format_value(rows["known_on"].max())
+    on = f"on {last}" if first == last else f"from {first} to {last}"
+    return f"Version {version}, {rows['rows'].sum():,} rows whose targets became known {on}."
+
+
+def _nothing(version: int) -> str:
+    return f"No target of a row that version {version} decided is known in this time."
+
+
+def _version(known: Known, selection: Selection) -> int:
+    chosen = VERSION.value(known, selection)
+    return int(known.office["champion"] or 0) if chosen == CHAMPION else int(chosen)
+
+
+def _versions(known: Known) -> Options:
+    """The champion of each day, and every version by itself."""
+    numbers = known.table("outcomes")["version"].unique().sort(descending=True).to_list()
+    return [("champion in office", CHAMPION), *((f"version {number}", str(number)) for number in numbers)]
+
+
+def _periods(known: Known) -> Options:
+    """Days and weeks; weeks first where there are many days."""
+    order = ("week", "day") if len(known.entries) > MOST_DAYS else ("day", "week")
+    return [PERIODS[name] for name in order]
+
+
+def _segments(known: Known) -> Options:
+    columns = known.table("segment_outcomes")["column"].unique().sort().to_list()
+    return [(column, column) for column in columns]
+
+
+def _between(seen: dict[str, Any], format: Format) -> str:
+    if seen["low"] is None:
+        return format_value(None)
+    return f"{format_value(seen['low'], format=format)} to {format_value(seen['high'], format=format)}"
+
+
+PAGE = Page(
+    "performance",
+    "Performance",
+    cards=(
+        Card("How good the decisions are", _targets, wide=True),
+        Card("Over time", _over_time, wide=True),
+        Card("What is taken for what", _confusion),
+        Card("How well the score ranks", _ranking),
+        Card("Whether probabilities can be believed", _calibration),
+        Card("Segments", _segment),
+        Card("Figures", _figures, wide=True),
+    ),
+    choices=(VERSION, METRIC, PERIOD, WINDOW, SEGMENT),
+)
