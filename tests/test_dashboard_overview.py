@@ -56,10 +56,11 @@ def test_a_calm_day_says_that_nothing_changed_and_how_often_the_model_is_right(t
 
 
 def test_drift_says_since_when_in_which_columns_and_what_is_done(tmp_path):
-    assert answer_of(tmp_path, DAYS[2]).sentence == (
+    desk = make_desk(tmp_path)
+    assert Answer(load_known(desk, "churn", DAYS[2])).sentence == (
         "The data have looked different since 2026-06-03 from those the model learned from, in age, contract."
     )
-    assert answer_of(tmp_path).sentence == (
+    assert Answer(load_known(desk, "churn")).sentence == (
         "The data have looked different since 2026-06-03 from those the model learned from, in age; version 2 was "
         "trained on newer data and is being compared with it."
     )
@@ -111,8 +112,8 @@ def test_the_tiles_hold_the_numbers_of_the_records(tmp_path):
         "Drifted columns": ("1 of 16", "age"),
         "Open alerts": (1, "1 critical"),
         "Rows of the day": (604, "usually 602"),
-        "Last run": ("for 2026-06-05", "by ann, 2026-06-05 at 12:00 UTC"),
-        "Next run": ("for 2026-06-06", "the next simulated day, at any time"),
+        "Last run": (date(2026, 6, 5), "run by ann on 2026-06-05 at 12:00 UTC"),
+        "Next run": (date(2026, 6, 6), "the next simulated day, at any time"),
     }
 
 
@@ -180,7 +181,7 @@ def test_the_next_run_is_what_can_be_known_of_it(tmp_path):
     assert next_run(dealt, date(2026, 6, 30)).note == "expected once 500 more rows have come"
     served = ServiceSource(kind="service", history=case.source, since=date(2026, 6, 1))
     told = next_run(case.model_copy(update={"source": served}), date(2026, 6, 30))
-    assert (told.value, told.note) == ("for 2026-07-01", "expected 1 hour after that day has ended (UTC)")
+    assert (told.value, told.note) == (date(2026, 7, 1), "expected 1 hour after that day has ended (UTC)")
 
 
 def test_other_use_cases_stand_beside_the_chosen_one(tmp_path):

@@ -225,8 +225,8 @@ class Answer:
         line = runs.get(day.isoformat()) if day else None
         if day is None:
             return Tile("Last run", NOTHING, note=f"the day was judged in a later run, of {self.known.report_day}")
-        note = f"by {line['by']}, {line['at'][:10]} at {line['at'][11:16]} UTC" if line else "not in the ledger"
-        return Tile("Last run", f"for {day}", note=note)
+        note = f"run by {line['by']} on {line['at'][:10]} at {line['at'][11:16]} UTC" if line else "not in the ledger"
+        return Tile("Last run", day, note=note)
 
 
 def next_run(case: UseCase, day: date) -> Tile:
@@ -234,7 +234,7 @@ def next_run(case: UseCase, day: date) -> Tile:
 
     Nobody knows who will start it; what is known is when there is something to judge.
     """
-    source, following = case.source, f"for {day + timedelta(days=1)}"
+    source, following = case.source, day + timedelta(days=1)
     if isinstance(source, SimulateSource):
         if day >= source.stream_start + timedelta(days=source.stream_days - 1):
             return Tile("Next run", "none", note="the simulated stream ends here")

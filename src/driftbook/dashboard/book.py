@@ -68,23 +68,23 @@ class Found:
     fault: str = ""
 
 
-def find_use_cases(settings: Settings) -> tuple[Found, ...]:
-    """All use cases that are declared or were built, built ones first, then by name."""
+def find_use_cases(settings: Settings, *, mark: str = "") -> tuple[Found, ...]:
+    """All use cases that are declared or were built, built ones first, then by name.
+
+    Parameters
+    ----------
+    mark
+        A :func:`stamp` taken just before, to save taking another one.
+    """
+    return _find_use_cases(settings, mark or stamp(settings))
+
+
+@lru_cache(maxsize=2)
+def _find_use_cases(settings: Settings, mark: str) -> tuple[Found, ...]:
     with open_database(settings.database_url) as database:
         built = {row["use_case"] for row in database.rows("SELECT DISTINCT use_case FROM journal")}
     found = [_found(name, settings, built=name in built) for name in sorted(built | set(use_case_names(settings)))]
     return tuple(sorted(found, key=lambda each: not each.built))
-
-
-def open_book(settings: Settings, use_case: str) -> Book:
-    """What is known of a use case now, read anew only if something changed.
-
-    Raises
-    ------
-    StateError
-        If it was never built; the message has the command.
-    """
-    return read_book(settings, use_case, stamp(settings))
 
 
 def stamp(settings: Settings) -> str:

@@ -48,7 +48,7 @@ min-width:0;box-sizing:border-box}
 .dash-card>*:last-child{margin-bottom:0}
 .dash-columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(340px,100%),1fr));gap:8px 28px}
 .dash-columns>*{min-width:0}
-.dash-tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(168px,100%),1fr));gap:14px 22px;
+.dash-tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(205px,100%),1fr));gap:16px 22px;
 margin:.2em 0}
 .dash-tiles dt{font-size:12.5px;color:var(--dash-dim);font-weight:400}
 .dash-tiles dd{margin:.05em 0 0;font-size:22px;line-height:1.25;font-weight:620;font-variant-numeric:tabular-nums;

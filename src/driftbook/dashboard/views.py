@@ -68,7 +68,7 @@ class Monitor:
             if mark != self._mark:
                 self._rendered.clear()
                 self._mark = mark
-                self.cases = find_use_cases(self.settings)
+                self.cases = find_use_cases(self.settings, mark=mark)
             self._progress = load_progress(self.settings)
             self._show()
         _put(self.stamp, frame.refreshed(datetime.now(UTC), self.visitor, seconds=self.seconds))

@@ -22,7 +22,7 @@ from driftbook.timeline.verdict import verdict_sentences
 from driftbook.workflow.background import start_build
 from driftbook.workflow.progress import load_progress
 
-HEADINGS = {"rolled_back": "rolled back", "incidents": "drift incidents", "days": "days judged"}
+HEADINGS = {"rolled_back": "put back", "incidents": "incidents", "days": "days"}
 DECLARE_COSTS = "Declare what a wrong prediction costs under `costs` in `usecase.yaml`, and its cost appears here."
 
 
@@ -52,7 +52,7 @@ def _business(known: Known, selection: Selection) -> str:
 
 
 def _others(known: Known, selection: Selection) -> str:
-    others = [each for each in find_use_cases(known.settings) if each.name != known.case.name]
+    others = [each for each in find_use_cases(known.settings, mark=known.mark) if each.name != known.case.name]
     if not others:
         return ""
     return f'<div class="dash-cases">{"".join(_other(each, known) for each in others)}</div>'
