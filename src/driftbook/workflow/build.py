@@ -22,10 +22,11 @@ from driftbook.config.use_case import DECLARED_SCENARIO
 from driftbook.data.scenarios import scenario as find_scenario
 from driftbook.errors import DriftbookError, OvertakenError
 from driftbook.storage import canonical_json, load_json, sha256_file, sha256_text, write_json
-from driftbook.workflow.bind import load_tasks, parse_day
+from driftbook.workflow.bind import load_sources, load_tasks, parse_day
 from driftbook.workflow.failure import SIGN
 from driftbook.workflow.fingerprint import PACKAGE, input_digest, state_digest
 from driftbook.workflow.lock import LOCK_HELD, patient_lock
+from driftbook.workflow.progress import begin, end, ending, write_progress
 
 ATTEMPTS = 3  # to judge, when others change who is in office meanwhile
 
@@ -60,6 +61,11 @@ def build(
     DriftbookError
         If the build failed, with what Ploomber printed as the reason.
     """
+    with ending(settings):
+        return _build(use_case, scenario=scenario, as_of=as_of, force=force, settings=settings)
+
+
+def _build(use_case: str, *, scenario: str, as_of: str | None, force: bool, settings: Settings) -> Built:
     case = load_use_case(use_case, scenario=scenario, settings=settings)
     find_scenario(case.scenario.name)
     day = parse_day(as_of) if as_of else _last_day(case, settings)
@@ -72,15 +78,21 @@ def build(
     command += ["--force"] if force else []
     with patient_lock(settings):
         environment = {**os.environ, LOCK_HELD: "1", "DRIFTBOOK_ROOT": str(settings.root)}
+        begun = begin(
+            settings, case.name, as_of=day.isoformat(), states=dict.fromkeys(load_sources(settings), "waiting")
+        )
         for attempt in range(1, ATTEMPTS + 1):
+            write_progress(settings, begun)
             done = subprocess.run(
                 command, cwd=settings.root, env=environment, check=False, stderr=subprocess.PIPE, text=True
             )
             if attempt == ATTEMPTS or done.returncode == 0 or OvertakenError.MEANWHILE not in done.stderr:
                 break
             click.echo(f"{SIGN}who is in office was changed during this build; the days are judged anew", err=True)
-    if done.returncode != 0:
-        raise DriftbookError(failure_of(done, f"the build of {case.name} as of {day}"))
+        if done.returncode != 0:
+            fault = failure_of(done, f"the build of {case.name} as of {day}")
+            end(settings, "failed", fault)
+            raise DriftbookError(fault)
     click.echo(done.stderr, err=True, nl=False)
     return Built(ran=True, summary=load_json(summary))
 

@@ -39,6 +39,9 @@ from driftbook.workflow.failure import SIGN, describe_failure, describe_refusal
 from driftbook.workflow.fingerprint import state_digest, write_fingerprints
 from driftbook.workflow.lock import LOCK_HELD, patient_lock
 from driftbook.workflow.notebook import mask, trust, write_normalised
+from driftbook.workflow.progress import TaskState, begin, end, ending, note_task
+
+STATES: dict[Any, TaskState] = {TaskStatus.Skipped: "skipped"}  # Ploomber's word for a task that is up to date
 
 
 class WholeNotebookEngine(NBClientEngine):  # type: ignore[misc]
@@ -91,8 +94,10 @@ class NotebookExecutor(Serial):  # type: ignore[misc]
 
     def __call__(self, dag: Any, show_progress: bool) -> Any:
         """Run the outdated tasks, in order."""
-        with self.held:
+        with self.held, ending(self.settings):
             started, told = time.monotonic(), len(self._alerts_told())
+            states = {name: STATES.get(dag[name].exec_status, "waiting") for name in dag}
+            begin(self.settings, self.case.name, as_of=self.as_of.isoformat(), states=states)
             result = self._run(dag)
             if len(dag) == len(load_sources(self.settings)):
                 self._seal(dag)
@@ -109,9 +114,13 @@ class NotebookExecutor(Serial):  # type: ignore[misc]
             if task.exec_status in (TaskStatus.Skipped, TaskStatus.Aborted):
                 continue
             note_products(self.settings, self.case.name, self.as_of, paths=_paths(task.product), ended=False)
+            began = time.monotonic()
+            note_task(self.settings, name, "running")
             try:
                 reports.append(task._build(catch_exceptions=True)[0])
+                note_task(self.settings, name, "done", seconds=time.monotonic() - began)
             except Exception as error:
+                note_task(self.settings, name, "failed", seconds=time.monotonic() - began)
                 click.echo()  # the line of the task may not have ended
                 notebook = set_aside(Path(str(task.product["nb"])))
                 failures.append(describe_failure(error, task=name, notebook=notebook, root=self.settings.root))
@@ -128,9 +137,11 @@ class NotebookExecutor(Serial):  # type: ignore[misc]
         seal_run(self.settings, self.case.name, self.as_of, products=products, by=by, now=now, history=history)
 
     def _say_verdict(self, seconds: float, *, alerts: list[str]) -> None:
-        summary = self.settings.report_folder(self.case.name, self.as_of) / "summary.json"
-        if summary.exists():
-            click.echo(f"\n{printed(load_json(summary))}")
+        path = self.settings.report_folder(self.case.name, self.as_of) / "summary.json"
+        summary = load_json(path) if path.exists() else {}
+        if summary:
+            click.echo(f"\n{printed(summary)}")
+        end(self.settings, "done", summary.get("headline", ""))
         if alerts:
             click.echo("Alerts raised for the days of this build:\n  " + "\n  ".join(alerts))
         click.echo(f"({seconds:.0f} s)")
