@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from driftbook.cli.alerting import alerts
 from driftbook.cli.options import AnyCaseOption, ReasonOption, ScenarioOption, UseCaseOption
 from driftbook.cli.proof import diff, erase, replay, sign, tombstone, verify
 from driftbook.cli.service import keys, serve, simulate_traffic
@@ -213,6 +214,7 @@ def reset(
 
 for command in (verify, sign, tombstone, erase, replay, diff, serve, simulate_traffic):
     app.command()(command)
+app.add_typer(alerts, name="alerts")
 app.add_typer(keys, name="keys")
 
 

@@ -57,6 +57,14 @@ sa.Table(
     sa.Column("at", sa.Text, nullable=False),
 )
 sa.Table(
+    "alert_change",
+    TABLES,
+    sa.Column("alert_key", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("use_case", sa.Text, nullable=False, index=True),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("state", "actor", "note", "batch", "at")),
+)
+sa.Table(
     "notification",
     TABLES,
     sa.Column("alert_key", sa.Text, primary_key=True),

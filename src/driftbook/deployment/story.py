@@ -122,7 +122,7 @@ def forget(database: Database, use_case: str) -> None:
         hold(work, use_case)
         told = "DELETE FROM notification WHERE alert_key IN (SELECT key FROM alert WHERE use_case = :use_case)"
         work.execute(told, use_case=use_case)
-        for table in ("alert", "journal", "deployment_order", "deployment_change", "deployment"):
+        for table in ("alert_change", "alert", "journal", "deployment_order", "deployment_change", "deployment"):
             work.execute(f"DELETE FROM {table} WHERE use_case = :use_case", use_case=use_case)
 
 

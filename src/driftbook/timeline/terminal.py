@@ -94,6 +94,25 @@ def history_of_all(histories: Mapping[str, pl.DataFrame]) -> str:
     return "\n".join(aligned(header[start:], shown)) if shown else "no use case was ever built: driftbook build"
 
 
+def alerts_as_lines(alerts: pl.DataFrame, states: pl.DataFrame) -> str:
+    """Alerts, the newest last: key, severity, what it is about, and who said what of it."""
+    if alerts.is_empty():
+        return "no alerts stand open"
+    said = {row["key"]: row for row in states.iter_rows(named=True)}
+    rows = [
+        [
+            *(row[name] for name in ("key", "severity", "first_batch", "last_batch", "state")),
+            _said(said.get(row["key"])),
+        ]
+        for row in alerts.iter_rows(named=True)
+    ]
+    return "\n".join(aligned(("alert", "severity", "first batch", "last batch", "state", "said"), rows))
+
+
+def _said(change: Mapping[str, Any] | None) -> str:
+    return f"{change['at'][:10]} {change['actor']}: {change['note']}" if change else NOTHING
+
+
 def _change(row: Mapping[str, Any]) -> list[str]:
     action = CHANGES.get(row["action"], row["action"])
     what = f"version {row['version']} {action}" if row["version"] is not None else action
