@@ -197,7 +197,18 @@ SHARES = {"rows": [100, 0], "share": [0.2, None], "low": [0.1, None], "high": [0
 BY_BATCH = pl.DataFrame({"batch_id": IDS[2:4], **SHARES})
 BY_VALUE = pl.DataFrame({"value": [EVIL, EVIL], "side": ["then", EVIL], **SHARES})
 MARKS = [(DAYS[3], EVIL), (IDS[3], "second"), ("2030-01-01", "beyond the end")]
+ALERTS = pl.DataFrame(
+    {
+        "subject": [f"churn: {EVIL} since 2026-05-16", "churn: data quality since 2026-05-18", "churn: drift"],
+        "severity": ["critical", "warning", "unheard of"],
+        "state": ["open", "acknowledged", "resolved"],
+        "first_batch": ["2026-05-16", "2026-05-18T03", "2026-05-01"],
+        "last_batch": ["2026-05-18", "2026-05-18T22", "2026-05-16"],
+    }
+)
 FULL: dict[str, Callable[[], figures.Figure]] = {
+    "alert_spells": lambda: figures.alert_spells(ALERTS, IDS),
+    "alert_spells of many": lambda: figures.alert_spells(pl.concat([ALERTS] * 9), IDS),
     "share_over_time": lambda: figures.share_over_time(
         BY_BATCH, title=EVIL, period=(IDS[2], IDS[3]), level=0.1, marks=MARKS
     ),
@@ -243,6 +254,7 @@ FULL: dict[str, Callable[[], figures.Figure]] = {
     "share_per_value": lambda: figures.share_per_value(BY_VALUE.drop("side"), title=EVIL, level=0.4),
 }
 EMPTY: dict[str, Callable[[], figures.Figure]] = {
+    "alert_spells": lambda: figures.alert_spells(ALERTS.clear(), IDS),
     "share_over_time": lambda: figures.share_over_time(BY_BATCH.head(0), title="x"),
     "share_by_value": lambda: figures.share_by_value(BY_VALUE.head(0), title="x", names=("then", "now")),
     "batch_volume": lambda: figures.batch_volume(INDEX.clear()),

@@ -4,6 +4,7 @@ A notebook calls one and shows the result; the dashboard calls the same. What th
 markers) is in ``canvas`` and ``panel``; a new figure is a function in the file of its subject and a line here.
 """
 
+from driftbook.figures.alerts import alert_spells
 from driftbook.figures.batches import batch_volume, quality_findings
 from driftbook.figures.canvas import Figure
 from driftbook.figures.columns import column_over_time, drift_by_importance
@@ -20,6 +21,7 @@ from driftbook.figures.watch import champion_watch
 
 __all__ = [
     "Figure",
+    "alert_spells",
     "batch_volume",
     "calibration_curve",
     "champion_watch",
