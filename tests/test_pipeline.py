@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from built_workbench import DAY, SECRETS, STREAM_DAYS, built_workbench, copy_of, environment_of
 from workbench import ROOT, make_workbench
 
 from driftbook.audit.difference import compare_runs
@@ -25,17 +26,7 @@ from driftbook.workflow.bind import load_tasks
 
 pytestmark = pytest.mark.pipeline
 
-DAY = "2026-06-03"
 TASKS = list(load_tasks(Settings(root=ROOT), use_case="churn", scenario="declared", as_of=DAY))
-SECRETS = {
-    "DRIFTBOOK_SMTP_URL": "smtp://robot:s3cr3t-mail@127.0.0.1:9",
-    "DRIFTBOOK_MAIL_FROM": "robot@example.org",
-    "DRIFTBOOK_MAIL_TO": "oncall@example.org",
-    "DRIFTBOOK_WEBHOOK_URL": "http://127.0.0.1:9/t0p-s3cr3t-hook",
-    "DRIFTBOOK_SLACK_URL": "http://127.0.0.1:9/services/T0/B0/s3cr3t-slack",
-    "DRIFTBOOK_SOURCE_URL": "postgresql://reader:s3cr3t%2Dsource@127.0.0.1:9/shop",
-    "DRIFTBOOK_KEY_PASSWORD": "s3cr3t-of-the-key",
-}
 PLANTED = (
     b"s3cr3t-mail",
     b"t0p-s3cr3t-hook",
@@ -44,14 +35,7 @@ PLANTED = (
     b"s3cr3t-source",
     b"s3cr3t-of-the-key",
 )
-KILLS = int(os.environ.get("DRIFTBOOK_TEST_KILLS", "4"))
-
-
-def _environment(desk, **more):
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("DRIFTBOOK_", "COV_"))}
-    bin_folder = str(Path(sys.executable).parent)
-    calm = {"OMP_WAIT_POLICY": "PASSIVE", "DO_NOT_TRACK": "true", "PLOOMBER_STATS_ENABLED": "false"}
-    return {**kept, **calm, "PATH": f"{bin_folder}{os.pathsep}{kept['PATH']}", **more}
+KILLS = int(os.environ.get("DRIFTBOOK_TEST_KILLS", "3"))
 
 
 def _command(*arguments):
@@ -62,7 +46,7 @@ def _ploomber(desk, *arguments, **environment):
     """``ploomber build`` as of DAY; which tasks ran, and what was printed."""
     command = _command("ploomber", "build", "--env--as_of", DAY, *arguments)
     done = subprocess.run(
-        command, cwd=desk.root, env=_environment(desk, **environment), capture_output=True, text=True, check=False
+        command, cwd=desk.root, env=environment_of(desk, **environment), capture_output=True, text=True, check=False
     )
     ran = re.findall(r"^(\w+) +True +", done.stdout, re.MULTILINE)
     return done, ran
@@ -77,29 +61,23 @@ def _records(desk):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """An undisturbed build, with secrets in its environment and channels that nobody answers."""
-    desk = make_workbench(tmp_path_factory.mktemp("built"))
-    done, ran = _ploomber(desk, **SECRETS)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert ran == TASKS
-    return desk, done
+    """An undisturbed build, with secrets in its environment and channels that nobody answers; what was printed."""
+    return built_workbench(tmp_path_factory)
 
 
 @pytest.fixture
 def copy(built, tmp_path):
     """A copy of the built workbench that a test may change."""
-    desk, _ = built
-    target = tmp_path / "desk"
-    shutil.copytree(desk.root, target)
-    return Settings(root=target)
+    return copy_of(built[0], tmp_path / "desk")
 
 
 def test_a_build_ends_with_the_verdict(built):
-    _, done = built
-    assert "Customer churn (simulated)" in done.stdout
-    assert "promoted" in done.stdout
-    assert "reports/churn/2026-06-03/" in done.stdout
-    assert "done in" in done.stdout, "progress is visible"
+    _, told = built
+    assert re.findall(r"^(\w+) +True +", told, re.MULTILINE) == TASKS
+    assert "Customer churn (simulated)" in told
+    assert "promoted" in told
+    assert f"reports/churn/{DAY}/" in told
+    assert "done in" in told, "progress is visible"
 
 
 def test_every_product_is_there_and_every_notebook_ran_without_noise(built):
@@ -130,9 +108,9 @@ def _planted(desk):
 
 
 def test_planted_secrets_are_nowhere_on_disk(built):
-    desk, done = built
+    desk, told = built
     assert _planted(desk) == []
-    assert "s3cr3t" not in done.stdout + done.stderr
+    assert "s3cr3t" not in told
 
 
 def test_a_build_is_recorded_and_verified_and_its_decisions_are_replayed(built):
@@ -171,7 +149,7 @@ def test_an_unchanged_pipeline_runs_nothing_and_the_short_cut_says_so(copy):
     _, ran = _ploomber(copy)
     assert ran == []
     command = _command("driftbook", "build", "--as-of", DAY)
-    done = subprocess.run(command, cwd=copy.root, env=_environment(copy), capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=copy.root, env=environment_of(copy), capture_output=True, text=True, check=True)
     assert done.stdout.startswith("up to date")
 
 
@@ -195,18 +173,10 @@ def test_an_edited_module_runs_the_notebooks_that_use_it_and_what_follows(copy, 
     assert ran == TASKS[TASKS.index("analyse_drift") :]
 
 
-def test_an_edited_declaration_runs_everything_and_a_repeated_build_keeps_its_records(copy, built):
+def test_an_edited_declaration_runs_everything_and_a_failed_notebook_is_set_aside_masked_and_mended(copy):
     before = _records(copy)
-    path = copy.data_folder("churn") / "usecase.yaml"
-    path.write_text(path.read_text().replace("Customer churn (simulated)", "Customer churn, renamed"))
-    done, ran = _ploomber(copy)
-    assert ran == TASKS, done.stderr
-    after = _records(copy)
-    same = ("batches.parquet", "champion.json", "scores.json", "drift.parquet", "challenger.json", "story.json")
-    assert [name for name in same if before[name] != after[name]] == []
-
-
-def test_a_failed_notebook_is_set_aside_masked_and_mended(copy):
+    declared = copy.data_folder("churn") / "usecase.yaml"
+    declared.write_text(declared.read_text().replace("Customer churn (simulated)", "Customer churn, renamed"))
     path = copy.root / "notebooks" / "06_retrain_challenger.ipynb"
     good = path.read_text()
     told = "*(urlsplit(os.environ[f'DRIFTBOOK_{each}_URL']).password for each in ('SMTP', 'SOURCE'))"
@@ -216,8 +186,12 @@ def test_a_failed_notebook_is_set_aside_masked_and_mended(copy):
         f"import os; from urllib.parse import unquote, urlsplit; result = repr([{told}]); raise RuntimeError(result)"
     )
     path.write_text(good.replace("result = retrain(run, record)", planted))
-    done, _ = _ploomber(copy, **SECRETS)
+    done, ran = _ploomber(copy, **SECRETS)
     assert done.returncode != 0
+    done_in_time = TASKS[: TASKS.index("retrain_challenger")]
+    assert re.findall(r"^  (.+?) +done in", done.stdout, re.MULTILINE) == [
+        f"{number:02} {task.replace('_', ' ')}" for number, task in enumerate(done_in_time, start=1)
+    ]
     folder = copy.reports_folder / "churn" / DAY
     assert not (folder / "06_retrain_challenger.ipynb").exists()
     failed = (folder / "failed" / "06_retrain_challenger.ipynb").read_text()
@@ -228,32 +202,22 @@ def test_a_failed_notebook_is_set_aside_masked_and_mended(copy):
     assert _planted(copy) == []
     path.write_text(good)
     done, ran = _ploomber(copy)
-    assert ran[0] == "retrain_challenger", done.stderr
+    assert ran == TASKS[TASKS.index("retrain_challenger") :], done.stderr
     assert not (folder / "failed" / "06_retrain_challenger.ipynb").exists()
+    after = _records(copy)
+    same = ("batches.parquet", "champion.json", "scores.json", "drift.parquet", "challenger.json", "story.json")
+    assert [name for name in same if before[name] != after[name]] == []
 
 
-def test_of_two_builds_at_once_the_second_waits_and_both_agree(built, tmp_path):
-    desk = make_workbench(tmp_path)
-    command = _command("ploomber", "build", "--env--as_of", DAY)
-    options = {"cwd": desk.root, "env": _environment(desk), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    both = [subprocess.Popen(command, text=True, **options) for _ in range(2)]
-    told = [process.communicate() for process in both]
-    assert [process.returncode for process in both] == [0, 0], told
-    waited = [error for _, error in told if "waiting: build.lock is held by process" in error]
-    assert len(waited) == 1
-    assert sorted(len(re.findall(r"^\w+ +True +", out, re.MULTILINE)) for out, _ in told) == [0, len(TASKS)]
-    assert _same_as_undisturbed(desk, built[0])
-
-
-def test_a_build_killed_at_random_moments_ends_as_an_undisturbed_one(built, tmp_path):
-    desk = make_workbench(tmp_path)
+def test_builds_killed_at_random_moments_and_then_two_at_once_end_as_an_undisturbed_one(built, tmp_path):
+    desk = make_workbench(tmp_path, stream_days=STREAM_DAYS)
     chance = random.Random(20260630)
     command = _command("ploomber", "build", "--env--as_of", DAY)
     for _ in range(KILLS):
         process = subprocess.Popen(
             command,
             cwd=desk.root,
-            env=_environment(desk),
+            env=environment_of(desk),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -262,8 +226,12 @@ def test_a_build_killed_at_random_moments_ends_as_an_undisturbed_one(built, tmp_
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         _assert_nothing_half_written(desk)
-    done, _ = _ploomber(desk)
-    assert done.returncode == 0, done.stdout + done.stderr
+    options = {"cwd": desk.root, "env": environment_of(desk), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    both = [subprocess.Popen(command, text=True, **options) for _ in range(2)]
+    told = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    assert len([error for _, error in told if "waiting: build.lock is held by process" in error]) == 1
+    assert min(len(re.findall(r"^\w+ +True +", out, re.MULTILINE)) for out, _ in told) == 0, "the second does nothing"
     assert not list(desk.root.rglob(".*.part")), "leftovers of killed writers are swept away"
     [outcome] = verify(desk)
     assert (outcome.findings, outcome.notes) == ((), ())
