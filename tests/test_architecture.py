@@ -137,6 +137,7 @@ ORDER = [
     "dashboard",
     "explore",
     "cli",
+    "__main__",
 ]
 OWNERS = {
     "mlflow": {"registry"},
