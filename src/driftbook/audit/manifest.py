@@ -8,7 +8,7 @@ when stands in the ledger's line about it, which also covers the manifest itself
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ def build_manifest(
     inputs: Mapping[str, str],
     models: Mapping[int, Path],
     folder: Path,
+    later: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Everything that determines a run, and everything it produced so far, by digest.
 
@@ -51,6 +52,8 @@ def build_manifest(
         Folder of every version in play.
     folder
         The report's folder; hidden files, the manifest and the last notebook, which is still running, are left out.
+    later
+        Names of other files that the last notebook is still to write.
     """
     products = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
     base, _, variant = case.name.partition("-")
@@ -72,7 +75,7 @@ def build_manifest(
         "batches": dict(inputs),
         "targets": _target_digests(case, settings, as_of=as_of),
         "models": {f"v{number}": folder_digests(path) for number, path in models.items()},
-        "products": {path.name: sha256_file(path) for path in products if path.name not in UNFINISHED},
+        "products": {path.name: sha256_file(path) for path in products if path.name not in {*UNFINISHED, *later}},
     }
 
 

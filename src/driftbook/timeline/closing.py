@@ -6,8 +6,8 @@ the database remembers which channel has been told of which alert.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,7 +36,7 @@ LAST_PAGE = "08_write_audit.html"
 
 @dataclass(frozen=True)
 class Closing:
-    """What a run concludes and hands over."""
+    """What a run concludes and hands over; ``causes`` says why batches drifted, by the first batch of a spell."""
 
     status: str
     title: str
@@ -44,6 +44,7 @@ class Closing:
     alerts: list[dict[str, Any]]
     summary: dict[str, Any]
     manifest: dict[str, Any]
+    causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def alerts_table(self) -> pl.DataFrame:
@@ -62,18 +63,10 @@ def close(run: Run, entries: Sequence[Entry], findings: pl.DataFrame) -> Closing
     findings
         ``findings.parquet``: quality findings of all batches.
     """
-    verdicts = pl.DataFrame([row for entry in entries for row in entry["drift"]["batches"]], infer_schema_length=None)
+    evidence = evidence_of_alerts(entries, findings)
+    verdicts = evidence["verdicts"]
     causes = explain_alerts(run, entries, verdicts) if verdicts.height else {}
-    breaches = find_breaches(entries)
-    alerts = raise_alerts(
-        verdicts,
-        use_case=run.case.name,
-        findings=findings,
-        breaches=breaches,
-        causes=causes,
-        rollbacks=find_rollbacks(entries),
-        doubts=find_doubts(entries),
-    )
+    alerts = raise_alerts(**evidence, use_case=run.case.name, causes=causes)
     latest = str(verdicts["batch_id"].max()) if verdicts.height else None
     if not run.sandbox:
         _tell(run, alerts)
@@ -86,7 +79,20 @@ def close(run: Run, entries: Sequence[Entry], findings: pl.DataFrame) -> Closing
         alerts=[asdict(alert) for alert in alerts],
         summary=_summary(run, entries, orders, status=state),
         manifest=_manifest(run, entries),
+        causes=causes,
     )
+
+
+def evidence_of_alerts(entries: Sequence[Entry], findings: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """What alerts are raised from, as :func:`driftbook.decisions.alerts.raise_alerts` takes it."""
+    verdicts = pl.DataFrame([row for entry in entries for row in entry["drift"]["batches"]], infer_schema_length=None)
+    return {
+        "verdicts": verdicts,
+        "findings": findings,
+        "breaches": find_breaches(entries),
+        "rollbacks": find_rollbacks(entries),
+        "doubts": find_doubts(entries),
+    }
 
 
 def find_breaches(entries: Sequence[Entry]) -> pl.DataFrame:
@@ -212,4 +218,5 @@ def _manifest(run: Run, entries: Sequence[Entry]) -> dict[str, Any]:
         inputs=dict(zip(index["batch_id"], index["sha256"], strict=True)),
         models={number: versions[number].folder for number in sorted(played) if number in versions},
         folder=run.report_folder,
+        later=[path.name for path in run.products.values()],
     )

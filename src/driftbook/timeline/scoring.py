@@ -39,7 +39,26 @@ def ensure_predictions(run: Run, version: Version) -> pl.DataFrame:
         for batch_id in missing:
             write_once(paths[batch_id], made.get((batch_id,), _empty(version)))
     found = read_parquet(*paths.values()) if paths else _empty(version)
-    return found if version.detector else found.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in OUTLIER)
+    return _with_outliers(found, version)
+
+
+def predictions_on(run: Run, version: Version, day: date, rows: pl.DataFrame) -> pl.DataFrame:
+    """Predictions of ``version`` for the rows of a day's batches, without looking at other days.
+
+    Parameters
+    ----------
+    rows
+        Batch frame of that day.
+
+    Returns
+    -------
+    As :func:`ensure_predictions`.
+    """
+    found = [_empty(version)]
+    for (batch_id,), part in rows.partition_by("batch_id", as_dict=True, maintain_order=True).items():
+        path = _path(run, version, day, str(batch_id))
+        found.append(read_parquet(path) if path.exists() else read_parquet(write_once(path, _score(part, version))))
+    return _with_outliers(pl.concat(found), version)
 
 
 def scores_in_training(version: Version) -> pl.Series:
@@ -57,6 +76,10 @@ def labelled_predictions(run: Run, predictions: pl.DataFrame, *, as_of: date | N
     """Predictions joined with the targets known by ``as_of`` (the run's day unless given): adds ``target``."""
     targets = load_targets(run.case, run.settings, as_of=as_of or run.as_of)
     return predictions.join(targets.select("row_id", "target", "known_time"), on="row_id", how="inner")
+
+
+def _with_outliers(found: pl.DataFrame, version: Version) -> pl.DataFrame:
+    return found if version.detector else found.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in OUTLIER)
 
 
 def _path(run: Run, version: Version, day: date, batch_id: str) -> Path:
