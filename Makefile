@@ -8,10 +8,10 @@ ENVIRONMENT := OMP_WAIT_POLICY=PASSIVE MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRAC
 # starts a command with the sort that suits the processor
 SORTING := $(BIN)/python -m driftbook.processor
 
-.PHONY: help setup build test coverage lint bench lab serve mlflow clean
+.PHONY: help setup build test coverage lint bench lab dashboard serve mlflow clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## set up .venv from requirements.lock
 
@@ -52,6 +52,9 @@ bench: setup ## measure speed and memory beside the peers (an hour; tests/benchm
 
 lab: setup ## open JupyterLab on the notebooks
 	@$(ENVIRONMENT) $(SORTING) $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
+
+dashboard: setup ## show how the models are doing on http://127.0.0.1:8866 (after a build)
+	@$(ENVIRONMENT) $(BIN)/driftbook dashboard
 
 serve: setup ## answer predictions on http://127.0.0.1:8000 (after a build)
 	@$(ENVIRONMENT) $(BIN)/driftbook serve

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from driftbook.cli.alerting import alerts
+from driftbook.cli.dashboard import dashboard
 from driftbook.cli.options import AnyCaseOption, ReasonOption, ScenarioOption, UseCaseOption
 from driftbook.cli.proof import diff, erase, replay, sign, tombstone, verify
 from driftbook.cli.service import keys, serve, simulate_traffic
@@ -212,7 +213,7 @@ def reset(
     typer.echo(f"forgot {use_case}")
 
 
-for command in (verify, sign, tombstone, erase, replay, diff, serve, simulate_traffic):
+for command in (verify, sign, tombstone, erase, replay, diff, serve, simulate_traffic, dashboard):
     app.command()(command)
 app.add_typer(alerts, name="alerts")
 app.add_typer(keys, name="keys")

@@ -1,4 +1,4 @@
-"""The commands around the prediction service: serve, simulate-traffic, keys."""
+"""The commands around the prediction service: serve, simulate-traffic, keys, which also open the dashboard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "DRIFTBOOK_SERVICE_KEY"  # a key on the command line can be read by everybody on the machine
 
-keys = typer.Typer(no_args_is_help=True, help="Who may ask the prediction service: add, list, revoke.")
+keys = typer.Typer(no_args_is_help=True, help="Who may ask the service and see the dashboard: add, list, revoke.")
 
 
 def serve(
@@ -67,7 +67,7 @@ def simulate_traffic(
 @keys.command("add")
 def add(
     name: Annotated[str, typer.Argument(help="Who asks; it stands in the prediction log.")],
-    scope: Annotated[list[str], typer.Option(help="predict, targets or read; may be given several times.")],
+    scope: Annotated[list[str], typer.Option(help="predict, targets, read or operate; several may be given.")],
 ) -> None:
     """Make a key and show it, this once."""
     from driftbook.config import Settings

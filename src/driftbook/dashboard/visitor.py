@@ -19,7 +19,7 @@ from typing import Literal, get_args
 from driftbook.errors import DriftbookError
 
 Role = Literal["viewer", "operator"]
-FILE_VARIABLE = "DRIFTBOOK_DASHBOARD_VISITOR"  # where a kernel finds who it belongs to; set by the server
+FILE_VARIABLE = "DASHBOARD_VISITOR_CARD"  # where a kernel finds who it belongs to; set by the server
 POLL_SECONDS = 0.2
 
 
@@ -53,7 +53,7 @@ def current_visitor() -> Visitor:
     """Who this kernel belongs to now; ``NOBODY`` while no one has come, or if the file cannot be read."""
     path = os.environ.get(FILE_VARIABLE)
     if path is None:
-        return Visitor(_local_user(), "operator")
+        return Visitor(local_user(), "operator")
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
         visitor = Visitor(found["name"], found["role"])
@@ -89,7 +89,8 @@ def require_operator(visitor: Visitor) -> None:
         raise NotAllowedError(f"{visitor.name or 'nobody'} may look but not act: expected the role operator")
 
 
-def _local_user() -> str:
+def local_user() -> str:
+    """Name of who runs this process."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

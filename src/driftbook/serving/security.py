@@ -22,7 +22,7 @@ from typing import Any, Literal, get_args
 from driftbook.database import Database, utc_text
 from driftbook.errors import ConfigError, DriftbookError, StateError, UnknownNameError
 
-Scope = Literal["predict", "targets", "read"]
+Scope = Literal["predict", "targets", "read", "operate"]  # the last one is for the dashboard alone
 SCOPES: tuple[str, ...] = get_args(Scope)
 PREFIX = "dbk_"  # so that a key is known for one where it was pasted by mistake
 BEARER = "Bearer "

@@ -1,0 +1,55 @@
+// The page's own two duties: to take the placeholder away when there is something to see, and to load itself again
+// when nothing new has come for long, because the server was started anew or a laptop slept.
+(function () {
+  "use strict";
+  var REFRESH = 1000 * (Number(document.body.dataset.refreshSeconds) || 60);
+  var loading = document.getElementById("loading");
+  var stamp = null;
+  var changed = performance.now();
+  var shown = false;
+
+  function isThere() {
+    return document.querySelector("#rendered_cells .jupyter-widgets, .db-plain[role=alert]") !== null;
+  }
+
+  function look() {
+    if (!shown && isThere()) {
+      shown = true;
+      changed = performance.now();
+      loading.hidden = true;
+    }
+    var found = document.querySelector("[data-stamp]");
+    var now = found === null ? null : found.getAttribute("data-stamp");
+    if (now !== stamp) {
+      stamp = now;
+      changed = performance.now();
+    }
+  }
+
+  function isBusy() {
+    var field = document.activeElement;
+    return field !== null && field.matches("input[type=text], textarea") && field.value !== "";
+  }
+
+  // once the server answers again; who is writing a reason is not interrupted
+  async function again() {
+    if (document.visibilityState === "hidden" || isBusy()) { return; }
+    try {
+      var answer = await fetch(document.baseURI, { method: "HEAD", cache: "no-store" });
+      if (answer.ok) { location.reload(); }
+    } catch (error) { /* not yet */ }
+  }
+
+  new MutationObserver(look).observe(document.body, {
+    subtree: true, childList: true, attributes: true, attributeFilter: ["data-stamp"]
+  });
+  setInterval(function () {
+    look();
+    if (shown && stamp !== null && performance.now() - changed > 3 * REFRESH) { again(); }
+    if (!shown && performance.now() - changed > 30000) {
+      loading.querySelector(".db-wait").textContent = "Still opening. If this stays, load the page again.";
+    }
+  }, 2000);
+  window.addEventListener("pageshow", function (event) { if (event.persisted) { location.reload(); } });
+  look();
+}());

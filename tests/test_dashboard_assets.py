@@ -1,0 +1,25 @@
+"""The files a browser may load are a fixed list."""
+
+import gzip
+
+from driftbook.dashboard.assets import load_assets
+
+
+def test_only_files_a_browser_needs_are_on_the_list(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("page.js", "page.css", "page.html", "notes.ipynb", "in/part.js"):
+        (tmp_path / name).write_text(f"/* {name} */" * 50)
+    assets = load_assets({"ours/": tmp_path})
+    assert sorted(assets.files) == ["ours/in/part.js", "ours/page.css", "ours/page.js"]
+    found = assets.files["ours/page.js"]
+    assert found.type == "text/javascript"
+    assert gzip.decompress(found.packed) == found.content == (tmp_path / "page.js").read_bytes()
+
+
+def test_another_file_is_another_address(tmp_path):
+    path = tmp_path / "page.js"
+    path.write_text("1")
+    before = load_assets({"": tmp_path}).digest
+    assert load_assets({"": tmp_path}).digest == before
+    path.write_text("12")
+    assert load_assets({"": tmp_path}).digest != before
