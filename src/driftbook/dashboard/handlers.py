@@ -11,21 +11,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jupyter_server.auth.decorator import allow_unauthenticated
-from jupyter_server.auth.identity import IdentityProvider, User
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.services.kernels.handlers import KernelHandler
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
-from driftbook.dashboard.access import Door, Entry, Patience, cookie_text
+from driftbook.dashboard.access import Door, Entry, cookie_text
 from driftbook.dashboard.assets import Assets
+from driftbook.dashboard.doorkeeper import COOKIE, COOKIE_DAYS, slowly
 from driftbook.dashboard.kernels import VisitorKernels
 from driftbook.dashboard.report_pages import SANDBOX, find_page
 from driftbook.errors import BusyError
-from driftbook.serving.security import BEARER
 
-COOKIE = "driftbook-login"
-COOKIE_DAYS = 7
 KERNEL = r"(?P<kernel_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 SAID = {
     403: "You may not see this.",
@@ -33,58 +30,6 @@ SAID = {
     429: "Too many wrong keys came from your address. Wait a moment, then try again.",
     503: "As many visitors are looking as may. Try again in a minute.",
 }
-
-
-class Doorkeeper(IdentityProvider):
-    """Tells the server who asks; the door decides, see ``access``."""
-
-    def get_handlers(self) -> list[tuple[str, object]]:
-        """None of its own: logging in and out is ours."""
-        return []
-
-    @property
-    def auth_enabled(self) -> bool:
-        """Always: nobody is let in without a name."""
-        return True
-
-    def should_check_origin(self, handler: Any) -> bool:
-        """Always: a page of somebody else's may not act in a visitor's name."""
-        return True
-
-    def is_token_authenticated(self, handler: Any) -> bool:
-        """Never, so that no check is left out for it."""
-        return False
-
-    async def get_user(self, handler: Any) -> User | None:  # type: ignore[override]
-        """Who asks; ``handler.entry`` says how this visitor came in."""
-        handler.entry = entry = await _entry_of(handler)
-        return None if entry is None else User(username=entry.visitor.name)
-
-
-async def _entry_of(handler: RequestHandler) -> Entry | None:
-    door: Door = handler.settings["door"]
-    headers = handler.request.headers
-    if door.header is not None:
-        return door.by_header(headers.get_list(door.header))
-    if door.is_open:
-        return door.open_entry()
-    authorization = headers.get("Authorization", "")
-    if authorization.startswith(BEARER):
-        entry = door.by_bearer(authorization)
-        if entry is None:
-            await _slowly(handler)
-        return entry
-    cookie = handler.get_signed_cookie(COOKIE, max_age_days=COOKIE_DAYS)
-    return None if cookie is None else door.by_cookie(cookie.decode("utf-8"))
-
-
-async def _slowly(handler: RequestHandler) -> None:
-    """Make a wrong key take its time."""
-    patience: Patience = handler.settings["patience"]
-    address = handler.request.remote_ip or ""
-    if patience.is_busy(address):
-        raise HTTPError(HTTPStatus.TOO_MANY_REQUESTS)
-    await patience.wait(address)
 
 
 class Calm(JupyterHandler):
@@ -138,6 +83,10 @@ class Front(Calm):
             return
         await super().prepare()
 
+    async def head(self) -> None:
+        """Whether the server is there, without a kernel."""
+        self.finish()
+
     async def get(self) -> None:
         """The page, in two pieces."""
         assert self.entry is not None
@@ -151,7 +100,7 @@ class Front(Calm):
             self.finish(self.page("bottom.html", said=str(error)))
         except Exception:
             self.log.exception("no kernel could be started")
-            self.finish(self.page("bottom.html", said="The dashboard could not be started; the log of the server says why."))
+            self.finish(self.page("bottom.html", said="The dashboard could not be started; the server's log says why."))
         else:
             self.finish(heated.html)
 
@@ -168,7 +117,7 @@ class Login(Calm):
         elif self.entry is not None:
             self.redirect(self._next())
         else:
-            self.finish(self.page("login.html", next=self._next(), said=""))
+            self.finish(self._form(""))
 
     @allow_unauthenticated
     async def post(self) -> None:
@@ -179,14 +128,18 @@ class Login(Calm):
         door: Door = self.settings["door"]
         entry = None if door.header is not None else door.by_key(key)
         if entry is None:
-            await _slowly(self)
+            await slowly(self)
             self.set_status(HTTPStatus.UNAUTHORIZED)
-            self.finish(self.page("login.html", next=self._next(), said="No such key, or it was revoked."))
+            self.finish(self._form("No such key, or it was revoked."))
             return
         secure = "https" in (self.request.protocol, self.request.headers.get("X-Forwarded-Proto"))
         kept: dict[str, Any] = {"path": self.base_url, "httponly": True, "samesite": "Lax", "secure": secure}
         self.set_signed_cookie(COOKIE, cookie_text(entry), expires_days=COOKIE_DAYS, **kept)
         self.redirect(self._next(), status=HTTPStatus.SEE_OTHER)
+
+    def _form(self, said: str) -> str:
+        door: Door = self.settings["door"]
+        return self.page("login.html", next=self._next(), said=said, by_proxy=door.header is not None)
 
     def _next(self) -> str:
         """Where to go then: a place of ours."""
@@ -260,6 +213,18 @@ class OwnMessages(VoilaKernelWebsocketHandler):  # type: ignore[misc]
     """Messages between a visitor's browser and the visitor's kernel."""
 
     entry: Entry | None = None
+    # tornado's own pings, in seconds; the other ones, which know milliseconds only, are left out
+    ping_interval = 30.0
+    ping_timeout = 20.0
+
+    def send_ping(self) -> None:
+        """Left to tornado."""
+
+    async def open(self, kernel_id: str) -> None:
+        """The browser is there."""
+        await super().open(kernel_id)
+        if self.ping_callback is not None:
+            self.ping_callback.stop()
 
     async def pre_get(self) -> None:
         """The own one only."""

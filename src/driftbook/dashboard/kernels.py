@@ -71,7 +71,7 @@ class CellRenderer(NotebookRenderer):  # type: ignore[misc]
 
     async def load_notebook(self, path: str) -> Any:
         """The notebook at a path."""
-        return nbformat.read(path, as_version=4)
+        return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
 
 
 class VisitorKernels(AsyncMappingKernelManager):
@@ -86,7 +86,7 @@ class VisitorKernels(AsyncMappingKernelManager):
 
     def __init__(self, **given: Any) -> None:
         given |= {"allowed_message_types": MESSAGES, "cull_idle_timeout": 1, "cull_interval": LOOK_SECONDS}
-        super().__init__(door=given["parent"].door, **given)
+        super().__init__(door=given["parent"].door, **given)  # type: ignore[no-untyped-call]
         self._pool: deque[asyncio.Task[Heated]] = deque()
         self._entries: dict[str, Entry] = {}
         self._left_at: dict[str, float] = {}
@@ -147,14 +147,16 @@ class VisitorKernels(AsyncMappingKernelManager):
                 return
         await self.shutdown_kernel(kernel_id)
 
-    async def shutdown_kernel(self, kernel_id: str, *args: Any, **kwargs: Any) -> None:
+    async def shutdown_kernel(  # type: ignore[override]
+        self, kernel_id: str, now: bool = False, restart: bool = False
+    ) -> None:
         """End a kernel and forget whose it was."""
         self._entries.pop(kernel_id, None)
         self._left_at.pop(kernel_id, None)
         self._card(kernel_id).unlink(missing_ok=True)
         if kernel_id in self:
             with suppress(RuntimeError):  # it ended by itself meanwhile
-                await super()._async_shutdown_kernel(kernel_id, *args, **kwargs)
+                await super()._async_shutdown_kernel(kernel_id, now=now, restart=restart)  # type: ignore[no-untyped-call]
 
     async def end_all(self) -> None:
         """End every kernel, also those that are being heated."""
@@ -163,7 +165,7 @@ class VisitorKernels(AsyncMappingKernelManager):
         for task in self._pool:
             task.cancel()
         await asyncio.gather(*self._pool, return_exceptions=True)
-        await asyncio.gather(*(self.shutdown_kernel(kernel_id, now=True) for kernel_id in list(self)))
+        await asyncio.gather(*(self.shutdown_kernel(kernel_id, now=True) for kernel_id in self.list_kernel_ids()))
 
     async def _alive(self, waiting: asyncio.Task[Heated] | None) -> Heated | None:
         """A heated kernel, unless it could not be heated or has died since."""
@@ -174,14 +176,18 @@ class VisitorKernels(AsyncMappingKernelManager):
         except Exception:
             self.log.exception("a kernel could not be heated")
             return None
-        return heated if heated.kernel_id in self and await self.get_kernel(heated.kernel_id).is_alive() else None
+        if heated.kernel_id not in self:
+            return None
+        kernel: Any = self.get_kernel(heated.kernel_id)
+        return heated if await kernel.is_alive() else None
 
     async def _heat(self) -> Heated:
+        server: Any = self.parent
         kernel_id = str(uuid.uuid4())
-        environment = {**os.environ, **SMALL, **self.parent.environment, FILE_VARIABLE: str(self._card(kernel_id))}
-        await self.start_kernel(kernel_id=kernel_id, kernel_name="python3", path="", env=environment)
+        environment = {**os.environ, **SMALL, **server.environment, FILE_VARIABLE: str(self._card(kernel_id))}
+        await self.start_kernel(kernel_id=kernel_id, kernel_name="python3", env=environment)
         try:
-            html = await self.parent.render(kernel_id, self.get_kernel(kernel_id))
+            html = await server.render(kernel_id, self.get_kernel(kernel_id))
         except BaseException:
             await self.shutdown_kernel(kernel_id, now=True)
             raise

@@ -31,7 +31,8 @@ from voila.utils import get_voila_labextensions_path
 from driftbook.config import Settings
 from driftbook.dashboard import handlers
 from driftbook.dashboard.access import Door, Patience
-from driftbook.dashboard.assets import TEMPLATE, Assets, load_assets
+from driftbook.dashboard.assets import TEMPLATE, load_assets
+from driftbook.dashboard.doorkeeper import Doorkeeper
 from driftbook.dashboard.kernels import CellRenderer, SmallKernels, VisitorKernels
 from driftbook.dashboard.style import STYLE
 from driftbook.database import open_database
@@ -40,8 +41,6 @@ from driftbook.serving.security import load_keys
 
 NOTEBOOK = Path("notebooks") / "dashboards" / "monitor.ipynb"
 POOL_VARIABLE = "DRIFTBOOK_DASHBOARD_POOL"
-REFRESH_VARIABLE = "DRIFTBOOK_DASHBOARD_REFRESH"
-REFRESH_SECONDS = 60
 EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8")
 # parts of JupyterLab that would load more for nothing
 SWITCHED_OFF = ["@jupyterlab/mathjax-extension", "@jupyterlab/markdownviewer-extension"]
@@ -60,7 +59,7 @@ HEADERS = {
 }
 
 
-def run(  # noqa: PLR0913
+def run(
     settings: Settings,
     *,
     host: str = "127.0.0.1",
@@ -115,12 +114,12 @@ class DashboardServer(Voila):  # type: ignore[misc]
 
     def setup_template_dirs(self) -> None:
         """Our own template, wherever Jupyter would look."""
-        self.template_paths, self.static_paths = [str(TEMPLATE)], []
+        self.template_paths = self.static_paths = [str(TEMPLATE)]
 
     def init_settings(self) -> dict[str, Any]:
         """What handlers share."""
         pages = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True)
-        pages.globals |= {"style": STYLE, "refresh_seconds": refresh_seconds()}
+        pages.globals["style"] = STYLE
         self.assets = load_assets(_folders())
         found: dict[str, Any] = super().init_settings()
         return found | {
@@ -207,11 +206,6 @@ def run_folder(settings: Settings, port: int) -> Path:
     return settings.state_folder / "dashboard" / str(port)
 
 
-def refresh_seconds() -> float:
-    """How often a page looks for news."""
-    return _number(REFRESH_VARIABLE, REFRESH_SECONDS, least=1)
-
-
 def _config(settings: Settings, *, host: str, port: int, base_url: str) -> Config:
     folder = run_folder(settings, port)
     shutil.rmtree(folder, ignore_errors=True)
@@ -224,9 +218,9 @@ def _config(settings: Settings, *, host: str, port: int, base_url: str) -> Confi
                 "base_url": base_url,
                 "config_file_paths": [],
                 "cookie_secret": _cookie_secret(folder.parent / "cookie_secret"),
-                "identity_provider_class": handlers.Doorkeeper,
+                "identity_provider_class": Doorkeeper,
                 "ip": host,
-                "log_level": "WARNING",
+                "log_level": "WARN",
                 "notebook_path": str(settings.root / NOTEBOOK),
                 "open_browser": False,
                 "port": port,

@@ -2,7 +2,7 @@
 // when nothing new has come for long, because the server was started anew or a laptop slept.
 (function () {
   "use strict";
-  var REFRESH = 1000 * (Number(document.body.dataset.refreshSeconds) || 60);
+  var refresh = 60000;
   var loading = document.getElementById("loading");
   var stamp = null;
   var changed = performance.now();
@@ -20,6 +20,7 @@
     }
     var found = document.querySelector("[data-stamp]");
     var now = found === null ? null : found.getAttribute("data-stamp");
+    if (found !== null) { refresh = 1000 * (Number(found.getAttribute("data-refresh")) || 60); }
     if (now !== stamp) {
       stamp = now;
       changed = performance.now();
@@ -36,7 +37,7 @@
     if (document.visibilityState === "hidden" || isBusy()) { return; }
     try {
       var answer = await fetch(document.baseURI, { method: "HEAD", cache: "no-store" });
-      if (answer.ok) { location.reload(); }
+      if (answer.status < 500) { location.reload(); }
     } catch (error) { /* not yet */ }
   }
 
@@ -45,7 +46,7 @@
   });
   setInterval(function () {
     look();
-    if (shown && stamp !== null && performance.now() - changed > 3 * REFRESH) { again(); }
+    if (shown && stamp !== null && performance.now() - changed > 3 * refresh) { again(); }
     if (!shown && performance.now() - changed > 30000) {
       loading.querySelector(".db-wait").textContent = "Still opening. If this stays, load the page again.";
     }
