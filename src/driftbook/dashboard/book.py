@@ -17,17 +17,25 @@ import polars as pl
 
 from driftbook.config import Policy, Settings, UseCase, load_policy, load_use_case, use_case_names
 from driftbook.database import Database, open_database
-from driftbook.deployment import Office, history, latest_entries, load_alerts, load_office, load_orders
+from driftbook.deployment import (
+    Office,
+    history,
+    latest_entries,
+    load_alert_changes,
+    load_office,
+    load_orders,
+    states_at,
+)
 from driftbook.errors import DriftbookError, StateError
 from driftbook.storage import sha256_text
 from driftbook.timeline.journal import Entry
 
 OPEN_BOOKS = 12
-STATE_SCHEMA = dict.fromkeys(("key", "state", "note", "actor", "changed_at"), pl.String())
 _MARKS = {
     "journal": "SELECT use_case, count(*) AS n, max(as_of) AS a, max(sha256) AS d FROM journal GROUP BY use_case",
     "deployment": "SELECT use_case, revision FROM deployment",
     "alert": "SELECT use_case, state, count(*) AS n, max(last_batch) AS l FROM alert GROUP BY use_case, state",
+    "alert_change": "SELECT count(*) AS n, max(at) AS l FROM alert_change",
 }
 
 
@@ -42,7 +50,7 @@ class Book:
     history: pl.DataFrame
     orders: tuple[Entry, ...]
     reports: tuple[date, ...]
-    alerts: pl.DataFrame
+    alert_changes: pl.DataFrame
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
 
     @property
@@ -51,11 +59,8 @@ class Book:
         return tuple(date.fromisoformat(entry["day"]) for entry in self.entries)
 
     def alert_states(self, *, until: datetime | None) -> pl.DataFrame:
-        """What persons had said of each alert by a moment; None: until now."""
-        if until is not None:
-            return pl.DataFrame(schema=STATE_SCHEMA)
-        nobody = pl.lit(None, dtype=pl.String)
-        return self.alerts.select("key", "state", "note", actor=nobody, changed_at=nobody)
+        """What was said last of each alert by a moment; None: until now. An alert that is not there was open."""
+        return states_at(self.alert_changes, until).select("key", "state", "note", "actor", changed_at="at")
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ def _read(database: Database, case: UseCase, entries: tuple[Entry, ...], setting
         history=history(database, case.name),
         orders=tuple(load_orders(database, case.name)),
         reports=_reports(settings, case.name, until=date.fromisoformat(entries[-1]["day"])),
-        alerts=load_alerts(database, case.name),
+        alert_changes=load_alert_changes(database, case.name),
     )
 
 

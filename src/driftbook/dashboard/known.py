@@ -132,6 +132,11 @@ class Known:
         joined = told.join(states, on="key", how="left").with_columns(pl.col("state").fill_null("open"))
         return joined.sort("last_batch", "key", descending=[True, False])
 
+    def alert_changes(self) -> pl.DataFrame:
+        """What was said of the alerts by the end of ``day``, oldest first; on the newest day until now."""
+        changes = self.book.alert_changes
+        return changes if self.is_newest else changes.filter(pl.col("at").str.head(ISO_DAY) <= self.day.isoformat())
+
     def history(self) -> pl.DataFrame:
         """Changes of the deployment that counted by ``day``, oldest first; on the newest day also those given since."""
         changes = self.book.history

@@ -68,6 +68,10 @@ margin-top:.15em}
 .dash-note{margin:.3em 0 .8em;color:var(--dash-dim);max-width:78ch}
 .dash-note.dash-is-watch,.dash-note.dash-is-bad{color:var(--dash-ink);border-left:4px solid;padding-left:12px}
 .dash-said{margin:.2em 0 .8em;padding-left:1.15em}.dash-said li{margin:.2em 0}
+.dash-alerts{list-style:none;margin:0;padding:0}
+.dash-alerts>li{border-left:4px solid var(--dash-line);padding:0 0 1px 14px;margin:0 0 20px}
+.dash-alerts>li:last-child{margin-bottom:2px}
+.dash-alerts p{margin:.25em 0;max-width:88ch}.dash-line span:last-child{color:var(--dash-dim);margin-left:.4em}
 .dash .db-table{overflow-x:auto;margin:.2em 0 .6em}
 .dash .db-table table{font-size:14px}
 .dash .db-figure{max-width:none!important;margin:.1em 0 .3em!important}.dash .db-drawing{min-width:0!important}

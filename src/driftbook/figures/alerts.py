@@ -13,8 +13,10 @@ from driftbook.figures.panel import MAX_BATCHES, Panel, moment, over_batches
 
 MOST_SPELLS = 16
 ROW = 26.0
-LABELS = 172.0
+LABELS = (172.0, 96.0)  # on a wide sheet, and on a narrow one
 BAR = 12.0
+SEVERITIES = ("critical", "warning", "info")
+STATES = ("open", "acknowledged", "resolved")
 
 
 def alert_spells(alerts: pl.DataFrame, days: Sequence[str]) -> Figure:
@@ -44,23 +46,20 @@ def alert_spells(alerts: pl.DataFrame, days: Sequence[str]) -> Figure:
     canvas.heading(
         title, f"○ info, ▲ warning, ■ critical. Filled: open. Hatched: acknowledged. Hollow: resolved.{more}"
     )
-    panel = over_batches(canvas, ids, y=(0, 1), top=54, height=ROW * shown.height, left=LABELS)
+    left = canvas.sheet.room(*LABELS)
+    panel = over_batches(canvas, ids, y=(0, 1), top=54, height=ROW * shown.height, left=left)
     for line, alert in enumerate(shown.iter_rows(named=True)):
         _spell(panel, alert, ids, middle=panel.top + ROW * (line + 0.5))
     panel.batches(ids)
-    told = [_counted(alerts[name], order) for name, order in (("severity", _SEVERITIES), ("state", _STATES))]
+    told = [_counted(alerts[name], order) for name, order in (("severity", SEVERITIES), ("state", STATES))]
     return canvas.figure(title, f"{alerts.height:,} alert{'' if alerts.height == 1 else 's'}: {'; '.join(told)}.")
-
-
-_SEVERITIES = ("critical", "warning", "info")
-_STATES = ("open", "acknowledged", "resolved")
 
 
 def _spell(panel: Panel, alert: Mapping[str, Any], ids: Sequence[str], *, middle: float) -> None:
     canvas = panel.canvas
     shape, color = SEVERITY_MARKS.get(alert["severity"], SEVERITY_MARKS["info"])
     what = alert["subject"].partition(": ")[2] or alert["subject"]
-    canvas.text(panel.left - 14, middle + 4, shorten(what.partition(" since ")[0], width=LABELS - 20), anchor="end")
+    canvas.text(panel.left - 14, middle + 4, shorten(what.partition(" since ")[0], width=panel.left - 20), anchor="end")
     first, last = (moment(alert[name][:10], [each[:10] for each in ids]) for name in ("first_batch", "last_batch"))
     left, right = panel.px(first - 0.4), panel.px(min(last, len(ids) - 1) + 0.4)
     period = f"{batch_label(alert['first_batch'])} to {batch_label(alert['last_batch'])}"

@@ -1,0 +1,266 @@
+"""What can be proven: every run on record, what it decided and rested on, and whether anything was changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+from html import escape
+from typing import Any
+
+import polars as pl
+
+from driftbook.audit.ledger import Ledger, Line, ledger_path, read_ledger
+from driftbook.config import Settings
+from driftbook.dashboard.known import Known
+from driftbook.dashboard.page import Card, Choice, Options, Page
+from driftbook.dashboard.pages.alerts import when
+from driftbook.dashboard.parts import Tile, columns, note, sentences, show, tiles
+from driftbook.dashboard.state import Selection
+from driftbook.dashboard.verifying import Checked, ensure_checked, last_check
+from driftbook.errors import StateError
+from driftbook.storage import load_json
+from driftbook.tables import NOTHING, badge, prose, table
+from driftbook.words import plain
+
+MOST_RUNS = 60
+LAST_PAGE = "08_write_audit.html"
+OTHER_PAGES = {"evidently_drift.html": "Evidently's view of the drift"}
+OTHER_LINES = {"tombstone": "edited or removed on purpose", "reset": "all data and models forgotten"}
+CHECKING = "checking …"
+
+
+def lines_known(known: Known) -> list[Line]:
+    """Lines of the ledger about days up to the shown one; of other things than runs, those written by its evening."""
+
+    def is_known(line: Line) -> bool:
+        moment = line["as_of"] if line["kind"] == "run" else line["at"][:10]
+        return known.is_newest or bool(moment <= known.day.isoformat())
+
+    return [line for line in _ledger(known).lines if is_known(line)]
+
+
+def runs_known(known: Known) -> list[Line]:
+    """Every run on record about a day up to the shown one, the newest first."""
+    return [line for line in reversed(lines_known(known)) if line["kind"] == "run"]
+
+
+def _ledger(known: Known) -> Ledger:
+    path = ledger_path(known.settings, known.case.name)
+    try:
+        stat = path.stat()
+    except OSError:
+        return Ledger((), ())
+    return _read(known.settings, known.case.name, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _read(settings: Settings, use_case: str, size: int, changed: int) -> Ledger:
+    return read_ledger(settings, use_case)
+
+
+def _reports(known: Known, selection: Selection) -> Options:
+    days = dict.fromkeys(line["as_of"] for line in runs_known(known)[:MOST_RUNS])
+    return [(day, day) for day in sorted(days, reverse=True)]
+
+
+REPORT = Choice("report", "Report of", _reports)
+
+
+def _live(known: Known, selection: Selection) -> str:
+    return ensure_checked(known.settings, known.case.name)
+
+
+def _proof(known: Known, selection: Selection) -> str:
+    lines = lines_known(known)
+    if not lines:
+        return note(f"No run of {known.case.name} is on record yet. `driftbook build --use-case {known.case.name}`")
+    checked = last_check(known.settings, known.case.name)
+    head = lines[-1]
+    shown = [_verdict(checked), *_counts(checked, lines)]
+    last = f"Line {head['number']:,} is the last one, its digest `{head['sha256']}`: whoever noted it can tell later "
+    return (
+        tiles(shown)
+        + _found(checked)
+        + note(
+            f"{last}that nothing before it was changed. To check by yourself: "
+            f"`driftbook verify --use-case {known.case.name}`"
+        )
+    )
+
+
+def _verdict(checked: Checked | None) -> Tile:
+    if checked is None:
+        return Tile("compared with the ledger", CHECKING, note="this page shows it when it is done")
+    if checked.fault:
+        return Tile("compared with the ledger", "not possible", note=when(checked.at), tone="watch")
+    words = "as recorded" if checked.holds else "not as recorded"
+    return Tile("compared with the ledger", words, note=when(checked.at), tone="good" if checked.holds else "bad")
+
+
+def _counts(checked: Checked | None, lines: Sequence[Line]) -> list[Tile]:
+    if checked is None or checked.fault:
+        return [Tile("lines of the ledger", len(lines))]
+    return [
+        Tile("lines of the ledger", checked.lines),
+        Tile("reports", checked.runs),
+        Tile("files", checked.files),
+        Tile("journal entries", checked.entries),
+    ]
+
+
+def _found(checked: Checked | None) -> str:
+    if checked is None:
+        return ""
+    if checked.fault:
+        return note(checked.fault, tone="watch")
+    if checked.holds:
+        return ""
+    hidden = checked.found - len(checked.findings)
+    more = [f"… and {hidden:,} more"] if hidden else []
+    first, *rest = checked.findings
+    return note(f"■ First: {first}", tone="bad") + sentences([*rest, *more])
+
+
+def _runs(known: Known, selection: Selection) -> str:
+    runs = runs_known(known)
+    if not runs:
+        return ""
+    checked = last_check(known.settings, known.case.name)
+    decided = {entry["day"]: entry["decision"] for entry in known.entries}
+    in_force = {line["as_of"]: line["number"] for line in reversed(runs)}
+    rows = [_run(line, known, decided.get(line["as_of"]), in_force, checked) for line in runs[:MOST_RUNS]]
+    heads = ("Report of", "Status", "Decided", "Built", "Files", "To read")
+    head = "".join(f'<th scope="col">{each}</th>' for each in heads)
+    hidden = len(runs) - MOST_RUNS
+    more = f'<div class="db-more">… and {hidden:,} earlier runs</div>' if hidden > 0 else ""
+    caption = "<caption>Newest first</caption>"
+    return (
+        f'<div class="db-table"><table>{caption}<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        f"{more}</div>"
+    )
+
+
+def _run(
+    line: Line,
+    known: Known,
+    decision: Mapping[str, Any] | None,
+    in_force: Mapping[str, int],
+    checked: Checked | None,
+) -> str:
+    day, latest = line["as_of"], in_force[line["as_of"]]
+    reason = " ".join(decision["reasons"][:1]) if decision else ""
+    decided = f"{badge(decision['action'])} {prose(reason)}" if decision else NOTHING
+    built = f"by {escape(line['by'])}<br>{when(line['at'])}"
+    if line["number"] != latest:
+        gone = f"replaced by line {latest:,}"
+        cells = [escape(day), NOTHING, NOTHING, built, gone, NOTHING]
+    else:
+        status = _status(known, day)
+        link = _link(known, day, LAST_PAGE, "verdict") if LAST_PAGE in line.get("products", {}) else NOTHING
+        cells = [escape(day), badge(status) if status else NOTHING, decided, built, badge(_state(day, checked)), link]
+    wide = ("", "", ' class="db-w"', "", "", "")
+    return f"<tr>{''.join(f'<td{css}>{cell}</td>' for css, cell in zip(wide, cells, strict=True))}</tr>"
+
+
+def _state(day: str, checked: Checked | None) -> str:
+    if checked is None or checked.fault:
+        return CHECKING if checked is None else "not compared"
+    return "not as recorded" if day in checked.reports else "as recorded"
+
+
+def _status(known: Known, day: str) -> str:
+    path = known.settings.report_folder(known.case.name, date.fromisoformat(day)) / "summary.json"
+    try:
+        return str(load_json(path)["status"])
+    except (StateError, OSError, KeyError, TypeError):
+        return ""
+
+
+def _chosen(known: Known, selection: Selection) -> Line | None:
+    day = REPORT.value(known, selection)
+    return next((line for line in runs_known(known) if line["as_of"] == day), None)
+
+
+def _report(known: Known, selection: Selection) -> str:
+    line = _chosen(known, selection)
+    if line is None:
+        return ""
+    names = sorted(name for name in line.get("products", {}) if name.endswith(".html") and name not in OTHER_PAGES)
+    others = [name for name in OTHER_PAGES if name in line.get("products", {})]
+    links = [_link(known, line["as_of"], name, plain(name.removesuffix(".html"))) for name in names]
+    links += [_link(known, line["as_of"], name, OTHER_PAGES[name]) for name in others]
+    pages = "".join(f"<li>{each}</li>" for each in links)
+    told = note(f"The report of {line['as_of']}, line {line['number']:,} of the ledger: the notebooks as they ran.")
+    return columns(f'{told}<ul class="dash-said">{pages}</ul>', _rested_on(line))
+
+
+def _rested_on(line: Line) -> str:
+    """What determined the run, in short: from the ledger, so that it holds whatever happened to the manifest."""
+    run = line.get("run", {})
+    git = run.get("git") or {}
+    commit = f"{git['commit'][:12]}{' and changes not committed' if git.get('dirty') else ''}" if git else "none"
+    facts = {
+        "driftbook": f"version {run['driftbook']}" if "driftbook" in run else NOTHING,
+        "code": _short(run.get("source_sha256")),
+        "git commit": commit,
+        "locked packages": _short(run.get("lock_sha256")),
+        "use case as declared": _short(run.get("declaration_sha256")),
+        "policy": f"{run.get('policy', NOTHING)}, {_short(run.get('policy_sha256'))}",
+        "seed": str(run.get("seed", NOTHING)),
+        "files it made": f"{len(line.get('products', {})):,}, each by its sha256",
+        "data and models new to the record": f"{len(line.get('files', {})):,}, each by its sha256",
+    }
+    frame = pl.DataFrame({"what": list(facts), "which": list(facts.values())})
+    return show(table(frame, caption="What it rested on"))
+
+
+def _short(digest: str | None) -> str:
+    return f"sha256 {digest[:16]}…" if digest else "none"
+
+
+def _link(known: Known, day: str, page: str, words: str) -> str:
+    """Relative, so that it leads there whatever the dashboard's own address is."""
+    address = f"report/{known.case.name}/{day}/{page}"
+    return f'<a href="{escape(address)}" target="_blank" rel="noopener">{escape(words)}</a>'
+
+
+def _besides(known: Known, selection: Selection) -> str:
+    """Certificates, signatures, and what was changed on purpose."""
+    from driftbook.audit.certificate import check_certificates
+    from driftbook.audit.signature import check_signatures
+
+    ledger = Ledger(tuple(lines_known(known)), ())
+    if not ledger.lines:
+        return ""
+    name, case = "the ledger", known.case.name
+    repeated, signed = check_certificates(ledger, name=name)[1], check_signatures(ledger, name=name)[1]
+    newest = max(ledger.runs(), default=NOTHING)
+    none_repeated = [f"No run was repeated yet: `driftbook verify --rerun {newest} --use-case {case}`"]
+    none_signed = [f"Nobody has signed it yet: `driftbook sign --use-case {case} --new-key FILE`"]
+    told = [f"{each[:1].upper()}{each[1:]}." for each in signed] or none_signed
+    told += [f"Report of {each}." for each in repeated] or none_repeated
+    told += [_purpose(line) for line in ledger.lines if line["kind"] in OTHER_LINES]
+    return sentences(told)
+
+
+def _purpose(line: Line) -> str:
+    what = OTHER_LINES[line["kind"]]
+    if "files" in line:
+        count = len(line["files"])
+        what = f"{count:,} file{'' if count == 1 else 's'} {what}: {line['reason'].rstrip('.')}"
+    return f"Line {line['number']:,}, by {line['by']} on {when(line['at'])}: {what}."
+
+
+PAGE = Page(
+    "audit",
+    "Audit",
+    cards=(
+        Card("Is everything as it was recorded?", _proof, wide=True),
+        Card("Every run on record", _runs, wide=True),
+        Card("One report in full", _report, wide=True),
+        Card("Certificates and signatures", _besides, wide=True),
+    ),
+    choices=(REPORT,),
+    live=_live,
+)

@@ -1,0 +1,274 @@
+"""The page of audits: every run with its decision and pages, what it rested on, and whether all is as recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from dashboard_desk import entry
+from recorded import CASE, NOON, make_recorded, write_notebooks
+
+from driftbook.audit.ledger import read_ledger
+from driftbook.audit.manifest import build_manifest
+from driftbook.audit.sealing import note_products, seal_run, seal_tombstone
+from driftbook.audit.signature import make_key, sign_ledger
+from driftbook.config import Settings, load_policy, load_use_case
+from driftbook.dashboard import verifying
+from driftbook.dashboard.known import Known, load_known
+from driftbook.dashboard.page import render_page
+from driftbook.dashboard.pages.audit import PAGE, lines_known, runs_known
+from driftbook.dashboard.state import Selection
+from driftbook.dashboard.verifying import AGAIN_SECONDS, check, checked_path, ensure_checked, last_check
+from driftbook.data.batches import ingest
+from driftbook.database import open_database
+from driftbook.deployment import commit_story, load_stored
+from driftbook.errors import BusyError
+from driftbook.storage import locked, write_json, write_text
+
+DAYS = (date(2026, 5, 18), date(2026, 5, 20))
+FIRST, SECOND = (day.isoformat() for day in DAYS)
+LATER = datetime(2026, 7, 1, 9, tzinfo=UTC)
+PATIENCE = 60.0
+
+
+def record(desk: Settings, day: date, *, now: datetime = NOON) -> None:
+    """A run of one day as a build leaves it: journal, story, notebooks, manifest, its line in the ledger."""
+    index = ingest(load_use_case(CASE, settings=desk), desk, as_of=day)
+    told = entry(day, decision={"kind": "retraining", "action": "wait", "reasons": [f"Calm on {day}."], "evidence": {}})
+    with open_database(desk.database_url) as database:
+        revision = load_stored(database, CASE).office
+        commit_story(
+            database,
+            CASE,
+            as_of=day,
+            entries=[told],
+            expected_revision=revision["revision"] if revision else 0,
+            actor="build",
+            now=now,
+        )
+        stored = load_stored(database, CASE)
+    folder = desk.report_folder(CASE, day)
+    products = write_notebooks(desk, folder, day)
+    products.append(write_text(folder / "08_write_audit.html", f"<p>{day}</p>"))
+    products.append(write_text(folder / "evidently_drift.html", f"<p>{day}</p>"))
+    products.append(write_json(folder / "story.json", [json.loads(row["entry"]) for row in stored.journal]))
+    products.append(write_json(folder / "summary.json", {"as_of": day, "status": "amber"}))
+    manifest = build_manifest(
+        case=load_use_case(CASE, settings=desk),
+        policy=load_policy("calibrated"),
+        settings=desk,
+        as_of=day,
+        inputs=dict(zip(index["batch_id"], index["sha256"], strict=True)),
+        models={},
+        folder=folder,
+    )
+    products.append(write_json(folder / "manifest.json", manifest))
+    note_products(desk, CASE, day, paths=products, ended=True)
+    seal_run(desk, CASE, day, products=products, by="ann", now=now, history=stored.change_digests)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DRIFTBOOK_DATABASE_URL", raising=False)
+        desk = make_recorded(tmp_path_factory.mktemp("recorded"), days=())
+        for day in DAYS:
+            record(desk, day)
+    return desk
+
+
+@pytest.fixture
+def desk(recorded: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.delenv("DRIFTBOOK_DATABASE_URL", raising=False)
+    shutil.copytree(recorded.root, tmp_path / "desk")
+    monkeypatch.setattr(verifying, "_started", {})
+    return Settings(root=tmp_path / "desk")
+
+
+def known_on(desk: Settings, day: str | None = None) -> Known:
+    return load_known(desk, CASE, date.fromisoformat(day) if day else None)
+
+
+def shown(desk: Settings, day: str | None = None, **chosen: str) -> str:
+    return render_page(PAGE, known_on(desk, day), Selection(CASE, "audit", chosen=chosen))
+
+
+def rows_of(page: str) -> list[str]:
+    body = page[page.index("Every run on record") :]
+    return re.findall(r"<tr>.*?</tr>", body[body.index("<tbody>") : body.index("</tbody>")], re.DOTALL)
+
+
+def test_every_run_is_listed_with_its_decision_and_who_built_it_when(desk: Settings) -> None:
+    second, first = rows_of(shown(desk))
+    for row, day in ((second, SECOND), (first, FIRST)):
+        assert f"<td>{day}</td>" in row
+        assert f"Calm on {day}." in row
+        assert "○ wait" in row
+        assert "▲ amber" in row
+        assert "by ann<br>2026-06-30 12:00 UTC" in row
+        assert f'href="report/{CASE}/{day}/08_write_audit.html"' in row
+
+
+def test_one_report_leads_to_its_notebooks_and_says_what_it_rested_on(desk: Settings) -> None:
+    page = shown(desk, report=FIRST)
+    links = re.findall(r'href="([^"]+)"', page[page.index("One report in full") :])
+    folder = f"report/{CASE}/{FIRST}"
+    names = ("01_generate_data", "02_check_quality", "03_train_champion", "08_write_audit", "evidently_drift")
+    assert links == [f"{folder}/{name}.html" for name in names]
+    run = read_ledger(desk, CASE).runs()[FIRST]
+    assert f"sha256 {run['run']['source_sha256'][:16]}…" in page
+    assert f"sha256 {run['run']['declaration_sha256'][:16]}…" in page
+    assert f"{run['run']['policy']}, sha256 {run['run']['policy_sha256'][:16]}…" in page
+    assert f"<td>{len(run['products'])}, each by its sha256</td>" in page
+    assert "line 1 of the ledger" in page
+
+
+@pytest.mark.parametrize("value", ["2030-01-01", "../../etc/passwd", "<b>"])
+def test_a_report_that_is_not_offered_becomes_the_newest(desk: Settings, value: str) -> None:
+    page = shown(desk, report=value)
+    assert f"The report of {SECOND}, line 2 of the ledger" in page
+    assert value not in page
+
+
+def test_links_are_relative_so_that_any_address_of_the_dashboard_works(desk: Settings) -> None:
+    assert not re.findall(r'href="(?:/|\w+:)', shown(desk))
+
+
+def test_before_a_check_has_ended_the_page_says_so(desk: Settings) -> None:
+    page = shown(desk)
+    assert "<dd>checking …<small>this page shows it when it is done</small>" in page
+    assert page.count("○ checking …") == 2
+    assert f"its digest <code>{read_ledger(desk, CASE).lines[-1]['sha256']}</code>" in page
+
+
+def test_an_untouched_workbench_is_shown_as_recorded_with_what_was_compared(desk: Settings) -> None:
+    told = check(desk, CASE)
+    assert told.holds, told.findings
+    page = shown(desk)
+    assert "<dd>as recorded<small>" in page
+    assert page.count("● as recorded") == 2
+    assert "<dt>lines of the ledger</dt><dd>2</dd>" in page
+    assert "<dt>reports</dt><dd>2</dd>" in page
+    assert f"<dt>files</dt><dd>{told.files}</dd>" in page
+    assert "<dt>journal entries</dt><dd>2</dd>" in page
+
+
+def test_an_edited_record_is_named_first_and_its_run_marked(desk: Settings) -> None:
+    path = desk.report_folder(CASE, DAYS[0]) / "summary.json"
+    write_json(path, {"as_of": DAYS[0], "status": "green"})
+    told = check(desk, CASE)
+    assert not told.holds
+    page = shown(desk)
+    assert "<dd>not as recorded<small>" in page
+    assert f"■ First: changed: reports/{CASE}/{FIRST}/summary.json, status: differs from ledger line 1" in page
+    second, first = rows_of(page)
+    assert "● as recorded" in second
+    assert "■ not as recorded" in first
+    assert str(desk.root) not in page
+
+
+def test_a_check_counts_until_the_ledger_changes(desk: Settings) -> None:
+    assert last_check(desk, CASE) is None
+    told = check(desk, CASE)
+    assert last_check(desk, CASE) == told
+    record(desk, date(2026, 5, 21))
+    assert last_check(desk, CASE) is None
+
+
+def test_a_broken_outcome_of_a_check_counts_as_none(desk: Settings) -> None:
+    check(desk, CASE)
+    for text in ("", "{}", "[1]", '"x"'):
+        write_text(checked_path(desk, CASE), text)
+        assert last_check(desk, CASE) is None
+
+
+def test_only_one_checks_at_a_time(desk: Settings) -> None:
+    path = checked_path(desk, CASE).with_suffix(".lock")
+    with locked(path), pytest.raises(BusyError):
+        check(desk, CASE)
+
+
+def test_a_check_is_begun_by_whoever_looks_and_told_when_it_has_ended(desk: Settings) -> None:
+    known = known_on(desk)
+    selection = Selection(CASE, "audit")
+    before, began = PAGE.live(known, selection), time.monotonic()
+    while PAGE.live(known, selection) == before:
+        assert time.monotonic() < began + PATIENCE, "no check came"
+        time.sleep(0.1)
+    told = last_check(desk, CASE)
+    assert told is not None
+    assert told.holds, told.findings
+
+
+def test_an_old_check_is_shown_while_another_is_made(desk: Settings) -> None:
+    told = check(desk, CASE)
+    long_ago = time.time() - AGAIN_SECONDS - 1
+    os.utime(checked_path(desk, CASE), (long_ago, long_ago))
+    mark, began = ensure_checked(desk, CASE), time.monotonic()
+    assert last_check(desk, CASE) == told
+    while ensure_checked(desk, CASE) == mark:
+        assert time.monotonic() < began + PATIENCE, "no check came"
+        time.sleep(0.1)
+
+
+def test_a_past_day_shows_the_runs_up_to_it(desk: Settings) -> None:
+    page = shown(desk, FIRST)
+    assert [FIRST in row for row in rows_of(page)] == [True]
+    assert SECOND not in page
+    assert "Line 1 is the last one" in page
+    assert [line["number"] for line in lines_known(known_on(desk, FIRST))] == [1]
+
+
+def test_a_run_that_was_repeated_stands_beside_the_one_that_replaced_it(desk: Settings) -> None:
+    summary = write_json(desk.report_folder(CASE, DAYS[1]) / "summary.json", {"as_of": DAYS[1], "status": "red"})
+    note_products(desk, CASE, DAYS[1], paths=[summary], ended=True)
+    products = [path for path in summary.parent.iterdir() if not path.name.startswith(".")]
+    seal_run(desk, CASE, DAYS[1], products=products, by="bob", now=LATER)
+    newest, replaced, _ = rows_of(shown(desk))
+    assert "by bob<br>2026-07-01 09:00 UTC" in newest
+    assert "■ red" in newest
+    assert "replaced by line 3" in replaced
+    assert "href" not in replaced
+    assert len(runs_known(known_on(desk))) == 3
+
+
+def test_signatures_and_what_was_removed_on_purpose_are_told(desk: Settings, tmp_path: Path) -> None:
+    page = shown(desk)
+    assert "Nobody has signed it yet: <code>driftbook sign --use-case churn --new-key FILE</code>" in page
+    assert f"No run was repeated yet: <code>driftbook verify --rerun {SECOND} --use-case churn</code>" in page
+    page_of_day = desk.report_folder(CASE, DAYS[0]) / "evidently_drift.html"
+    page_of_day.unlink()
+    seal_tombstone(desk, CASE, [page_of_day], reason="Request <17>.", by="bob", now=LATER)
+    _, name = make_key(tmp_path / "keys" / "key", settings=desk)
+    sign_ledger(desk, CASE, tmp_path / "keys" / "key", by="ann", now=LATER)
+    page = shown(desk)
+    assert f"Signed up to line 3 by the key {name}." in page
+    assert "Line 3, by bob on 2026-07-01 09:00 UTC: 1 file edited or removed on purpose: Request &lt;17&gt;." in page
+    assert "Signed up to" not in shown(desk, FIRST), "nobody had by then"
+
+
+def test_a_use_case_without_a_ledger_says_what_fills_the_page(desk: Settings) -> None:
+    shutil.rmtree(desk.reports_folder)
+    page = shown(desk)
+    assert "No run of churn is on record yet. <code>driftbook build --use-case churn</code>" in page
+    assert page.count('<section class="dash-card') == 1
+
+
+def test_a_broken_ledger_and_summary_cost_their_cell_and_no_more(desk: Settings) -> None:
+    write_text(desk.report_folder(CASE, DAYS[1]) / "summary.json", "{")
+    second, first = rows_of(shown(desk))
+    assert "▲ amber" not in second
+    assert "▲ amber" in first
+    path = desk.reports_folder / CASE / "ledger.jsonl"
+    write_text(path, path.read_text().replace('"by": "ann"', '"by": "eve"', 1))
+    told = check(desk, CASE)
+    assert not told.holds
+    page = shown(desk)
+    assert "ledger.jsonl, line 1: it does not have the digest it was written with" in page
+    assert [SECOND in row for row in rows_of(page)] == [True]
