@@ -14,6 +14,7 @@ import pytest
 from dashboard_desk import entry
 from recorded import CASE, NOON, make_recorded, write_notebooks
 
+from driftbook.audit.certificate import append_certificate, compare_repetition
 from driftbook.audit.ledger import read_ledger
 from driftbook.audit.manifest import build_manifest
 from driftbook.audit.sealing import note_products, seal_run, seal_tombstone
@@ -248,9 +249,23 @@ def test_signatures_and_what_was_removed_on_purpose_are_told(desk: Settings, tmp
     _, name = make_key(tmp_path / "keys" / "key", settings=desk)
     sign_ledger(desk, CASE, tmp_path / "keys" / "key", by="ann", now=LATER)
     page = shown(desk)
-    assert f"Signed up to line 3 by the key {name}." in page
+    assert f"Signed up to line 3 by ann on 2026-07-01 09:00 UTC with the key {name}." in page
     assert "Line 3, by bob on 2026-07-01 09:00 UTC: 1 file edited or removed on purpose: Request &lt;17&gt;." in page
     assert "Signed up to" not in shown(desk, FIRST), "nobody had by then"
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_repetition_of_a_run_is_told_with_what_came_out(desk: Settings, tmp_path: Path, edited: bool) -> None:
+    line, folder = read_ledger(desk, CASE).runs()[FIRST], desk.report_folder(CASE, DAYS[0])
+    again = shutil.copytree(folder, tmp_path / "again")
+    if edited:
+        write_json(again / "summary.json", {"as_of": DAYS[0], "status": "green"})
+    repetition = compare_repetition(folder, again, sorted(line["products"]), line=line)
+    append_certificate(desk, repetition, run=line, by="cem", now=LATER)
+    told = f"The run of line 1, report of {FIRST}, was repeated by cem on 2026-07-01 09:00 UTC (line 3): "
+    told += "1 file differs, first summary.json, status." if edited else "every file came out the same, byte for byte."
+    assert told in shown(desk)
+    assert check(desk, CASE).holds
 
 
 def test_a_use_case_without_a_ledger_says_what_fills_the_page(desk: Settings) -> None:
