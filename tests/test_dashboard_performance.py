@@ -164,7 +164,7 @@ def test_segments_are_compared_with_all_rows(desk):
     assert SEGMENT.options(load_known(desk, "churn"), Selection("churn")) == [("contract", "contract")]
     assert "monthly: 80\u00a0%" in page
     assert "yearly: 90\u00a0%" in page
-    assert "all together 83.3\u00a0%" in page
+    assert "all rows together 83.3\u00a0%" in page
 
 
 def test_a_version_can_be_looked_at_by_itself(desk):

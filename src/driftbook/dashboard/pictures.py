@@ -27,7 +27,7 @@ STYLE = """
 """
 
 
-def picture(draw: Callable[[], Figure], *, wide: bool = False, found: str = "") -> str:
+def picture(draw: Callable[[], Figure], *, wide: bool = False, found: str = "", told: bool = False) -> str:
     """A figure as it stands in a card; where there is nothing to draw, the sentence that says so.
 
     Parameters
@@ -38,6 +38,8 @@ def picture(draw: Callable[[], Figure], *, wide: bool = False, found: str = "") 
         For a card that takes a whole row.
     found
         What it shows, in a sentence in front of how it is read.
+    told
+        The figure's own description is that sentence.
 
     Examples
     --------
@@ -51,7 +53,8 @@ def picture(draw: Callable[[], Figure], *, wide: bool = False, found: str = "") 
         return note(large.description)
     with drawn_on(PHONE):
         small = draw()
-    strong = f"<strong>{prose(found)}</strong>" if found else ""
+    sentence = large.description if told else found
+    strong = f"<strong>{prose(sentence)}</strong>" if sentence else ""
     caption = f"<figcaption>{strong}{prose(' '.join(large.how_to_read))}</figcaption>"
     drawings = f'<div class="dash-large">{large.svg}</div><div class="dash-phone">{small.svg}</div>'
     return f'<figure class="dash-picture {"dash-whole" if wide else "dash-half"}">{caption}{drawings}</figure>'

@@ -48,7 +48,7 @@ def column_over_time(rows: pl.DataFrame, *, column: str) -> Figure:
     title, ids = f"{shown_name(own.row(-1, named=True))} over time", own["batch_id"].to_list()
     known = [value for value in own["excess"].to_list() if value is not None]
     highest = max([2.0, *(value for value in known if math.isfinite(value))])
-    canvas = Canvas(height=292)
+    canvas = Canvas(height=274)
     canvas.heading(title, "Circles: below the threshold. Diamonds: drifted. Question marks: cannot tell.")
     limits = (math.log2(LEAST), math.log2(min(highest, MOST) * 1.3))
     panel = over_batches(canvas, ids, y=limits, top=72, height=174, right=84)
@@ -91,13 +91,15 @@ def drift_by_importance(rows: pl.DataFrame) -> Figure:
     if shown.is_empty():
         return notice(title, "No column has been compared in what it means to the model.")
     ranked = shown.sort(pl.col("drifted"), pl.col("importance") * pl.col("excess").clip(0, MOST), "column")
-    canvas = Canvas(height=330)
-    canvas.heading(title, "Upwards: further from the reference. To the right: weighs more in the score. Tint: both.")
+    canvas = Canvas(height=382)
+    canvas.heading(
+        title, "Upwards: further from the reference. To the right: weighs more. Tinted: beyond the threshold."
+    )
     most = max(float(ranked["importance"].max()), 0.05) * 1.12  # type: ignore[arg-type]
     highest = max(2.0, float(ranked["excess"].max()))  # type: ignore[arg-type]
     limits = (math.log2(LEAST), math.log2(min(highest, MOST) * 1.5))
     left = canvas.sheet.room(64, 52)
-    panel = Panel(canvas, left, 72, canvas.width - left - 24, 200, (-most * 0.03, most), limits)
+    panel = Panel(canvas, left, 72, canvas.width - left - 24, 260, (-most * 0.03, most), limits)
     corner, size = (panel.left, panel.top), (panel.width, panel.py(0) - panel.top)
     canvas.rect(corner, size, fill=ROSE, opacity=0.07, tip="beyond the threshold")
     ticks = [math.log2(each) for each in TICKS if each <= 2 ** limits[1]]

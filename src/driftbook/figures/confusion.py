@@ -45,7 +45,7 @@ def confusion_pair(
     if not total:
         return notice(title, "No labelled row yet that both models have scored.")
     unknown = sum(map(sum, both[0][len(classes) :]))
-    below = _below(len(classes))
+    below = _below(len(classes), SIDE)
     beside = current_sheet().width >= BESIDE
     canvas = Canvas(height=(below if beside else 2 * below - 40) + 16 * bool(unknown))
     canvas.heading(title, "The same rows, each model. Down: the target; across: decided. Blue right, rose wrong.")
@@ -87,10 +87,11 @@ def confusion_matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str])
     if not total:
         return notice(title, "No target is known yet.")
     right = sum(counts[place][place] for place in range(len(classes)))
-    canvas = Canvas(height=_below(len(classes)) + 16 * bool(unknown))
+    side = current_sheet().room(250, 200)
+    canvas = Canvas(height=_below(len(classes), side) + 16 * bool(unknown))
     canvas.heading(title, "Down: what it turned out to be; across: what was decided. Blue right, rose wrong.")
     heading = f"{100 * right / total:.1f}{SPACE}% right"
-    draw_confusion(canvas, list(classes), counts[: len(classes)], left=ROOM + 16, room=ROOM, heading=heading)
+    draw_confusion(canvas, list(classes), counts[: len(classes)], left=ROOM + 16, room=ROOM, heading=heading, side=side)
     if unknown:
         canvas.text(16, canvas.height - 12, f"{unknown:,} rows have a target that the model does not know", css="d")
     return canvas.figure(title, f"{right:,} of {total:,} decided rightly.")
@@ -105,13 +106,14 @@ def draw_confusion(
     room: float,
     heading: str,
     top: float = 66,
+    side: float = SIDE,
 ) -> None:
     """The classes with the most rows; many of them are numbered, for names would not fit below."""
     common = sorted(range(len(counts)), key=lambda each: (-sum(counts[each]), each))[:MAX_CLASSES]
     drawn, shown = sorted(common), len(common)
     canvas.text(left, top, heading, css="b")
     first = top + 10
-    size = min(SIDE / max(shown, 1), WIDEST)
+    size = _size(shown, side)
     numbered = size < NARROWEST
     for place, row in enumerate(drawn):
         total, middle = sum(counts[row]) or 1, first + size * (place + 0.5)
@@ -137,7 +139,12 @@ def draw_confusion(
         canvas.text(left, first + size * shown + 48, f"{len(counts) - shown} rarer classes are not drawn", css="d")
 
 
-def _below(classes: int) -> float:
+def _size(shown: int, side: float) -> float:
+    """Width and height of one field of a matrix."""
+    return min(side / max(shown, 1), WIDEST * side / SIDE)
+
+
+def _below(classes: int, side: float) -> float:
     """Height of a figure of one matrix."""
     shown = min(classes, MAX_CLASSES)
-    return 76 + shown * min(SIDE / max(shown, 1), WIDEST) + 44 + 16 * (classes > shown)
+    return 76 + shown * _size(shown, side) + 44 + 16 * (classes > shown)

@@ -16,7 +16,7 @@ from driftbook.figures.panel import Panel
 from driftbook.figures.sheet import current_sheet
 from driftbook.tables import format_value
 
-SIDE = 200.0
+SIDE = 190.0
 LEFT, TOP = 62.0, 74.0
 BELOW = 56.0  # room for the values of an axis and its name
 Point = tuple[float, float]

@@ -7,6 +7,7 @@ shown without waking anybody. Within a group the strongest come first.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from driftbook.figures.sheet import current_sheet
 ROW, GAP = 21, 19
 SLOT = 4.6  # pixels a cell needs
 RIGHT = 24
-MOST_TIPS = 1600  # of more cells only those that drifted say more when pointed at
+MOST_TIPS = 1000  # of more cells only those that drifted say more when pointed at
 GROUPS = ("the batch as a whole", "predictions", "features", "shown only: the target, and what hardly matters")
 _SILENT = "Grey, with a hollow diamond where it drifted: shown, but wakes nobody."
 _HOW = "Blue: below the threshold, the paler the calmer. Rose with a diamond: drifted. Hatched: cannot tell."
@@ -42,7 +43,7 @@ def drift_heatmap(
     """
     if table.is_empty():
         return notice(title, "No batch has been compared yet.")
-    left = current_sheet().room(180, 112)
+    left = current_sheet().room(180, 120)
     cells, ids, together = _slots(strongest(table), most=int((current_sheet().width - left - RIGHT) / SLOT))
     ranked = _ranked(cells)
     shown, hidden = ranked.head(max_columns), max(ranked.height - max_columns, 0)
@@ -59,14 +60,16 @@ def drift_heatmap(
     place = {batch_id: panel.left + panel.width / len(ids) * number for number, batch_id in enumerate(ids)}
     merged = not canvas.sheet.tips or shown.height * len(ids) > MOST_TIPS
     painter = _Painter(canvas, place, width=panel.width / len(ids), merged=merged)
-    by_column = cells.partition_by("column", as_dict=True)
+    by_column: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in cells.filter(pl.col("column").is_in(shown["column"].to_list())).iter_rows(named=True):
+        by_column[row["column"]].append(row)
     line = float(top)
     for group, columns in groups.iter_rows():
         if titled:
             canvas.text(canvas.sheet.room(panel.left, 8), line + 13, GROUPS[group], css="d h")
             line += GAP
         for column in columns:
-            painter.line(by_column[column,], top=line)
+            painter.line(by_column[column], top=line)
             line += ROW
     painter.finish()
     panel.batches(ids)
@@ -118,13 +121,12 @@ class _Painter:
         self.left = min(place.values())
         self._alike: dict[tuple[str, float], list[tuple[float, float]]] | None = {} if merged else None
 
-    def line(self, rows: pl.DataFrame, *, top: float) -> None:
+    def line(self, rows: Sequence[dict[str, Any]], *, top: float) -> None:
         """One column: its name and its cells."""
-        first = rows.row(0, named=True)
-        name = shown_name(first)
-        css = "b" if rows["drifted"].any() and first["matters"] else ""
-        self.canvas.text(self.left - 10, top + 15, shorten(name, width=self.left - 15), anchor="end", css=css, tip=name)
-        for row in rows.iter_rows(named=True):
+        name = shown_name(rows[0])
+        css = "b" if rows[0]["matters"] and any(row["drifted"] for row in rows) else ""
+        self.canvas.text(self.left - 10, top + 15, shorten(name, width=self.left - 22), anchor="end", css=css, tip=name)
+        for row in rows:
             self._cell(row, (self.place[row["slot"]], top))
 
     def finish(self) -> None:

@@ -12,7 +12,7 @@ from driftbook.figures.canvas import BLUE, GREY, ORANGE, ROSE, Canvas, Figure, n
 from driftbook.figures.confusion import draw_confusion
 from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
 from driftbook.figures.sheet import current_sheet
-from driftbook.tables import Format, format_value
+from driftbook.tables import SPACE, Format, format_value
 from driftbook.words import plain
 
 MAX_FEATURES = 20
@@ -168,14 +168,15 @@ def metric_over_time(
         return notice(title, f"No batch has a {name} yet: its targets are not known.")
     format: Format = "percent" if metric in SHARES else "auto"
     named = [*([(onset, "scenario sets in")] if onset is not None else []), *marks]
-    canvas = Canvas(height=292 + mark_rows(named, ids))
+    canvas = Canvas(height=274 + mark_rows(named, ids))
     how = "Squares: realised, band: 95 % interval." + (
         " Hollow circles, dashed: estimated without targets." if estimated is not None else ""
     )
-    canvas.heading(title, f"{how} Log loss and Brier: lower is better." if metric in ("log_loss", "brier") else how)
+    how += " Log loss and Brier: lower is better." if metric in ("log_loss", "brier") else ""
     values = [v for side in sides for name in ("low", "value", "high") for v in side[name].drop_nulls().to_list()]
     named_levels = [*levels, *([(limit, limit_name)] if limit is not None else [])]
     values += [level for level, _ in named_levels]
+    canvas.heading(title, how, "" if canvas.sheet.headed else _told(named_levels, format=format))
     margin = max((max(values) - min(values)) * 0.08, 0.005)
     span, top = (min(values) - margin, max(values) + margin), 72 + mark_rows(named, ids)
     panel = over_batches(canvas, ids, y=span, top=top, height=174, right=132)
@@ -214,6 +215,16 @@ def _shade(panel: Panel, first: int, last: int) -> None:
     panel.canvas.text(max(right, panel.left + 126) - 6, panel.top + 14, "estimates withdrawn", anchor="end", css="d h")
 
 
+def _told(levels: Sequence[tuple[float, str]], *, format: Format) -> str:
+    """The levels in words, as a page tells them."""
+    lines = ["dotted"] * (len(levels) - 1) + ["dashed in rose"]
+    said = [
+        f"{line}: {name} {format_value(level, format=format)}"
+        for line, (level, name) in zip(lines, levels, strict=False)
+    ]
+    return f"{'; '.join(said)}.".capitalize().replace(SPACE, " ") if said else ""
+
+
 def _levels(panel: Panel, levels: Sequence[tuple[float, str]], *, format: Format) -> None:
     """Levels to compare with; the last one is the limit. Names that would meet move apart."""
     lowest = panel.bottom + 4
@@ -223,7 +234,8 @@ def _levels(panel: Panel, levels: Sequence[tuple[float, str]], *, format: Format
         color, dash = (ROSE, "6 4") if limit else (GREY, "2 4")
         panel.canvas.line((panel.left, height), (panel.right, height), color=color, width=1.5, dash=dash, tip=label)
         place = min(height + 4, lowest)
-        panel.beside(height, label, lower=place - height - 4)
+        if panel.canvas.sheet.room(1, 0):  # on a narrow sheet names would cover what they name
+            panel.beside(height, label, lower=place - height - 4)
         lowest = place - 14
 
 

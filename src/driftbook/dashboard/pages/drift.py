@@ -28,12 +28,14 @@ from driftbook.figures import (
     drift_heatmap,
     reference_vs_counts,
 )
-from driftbook.figures.excess_scale import WHOLE, shown_name, shown_value, times
+from driftbook.figures.drift import SHORT_NAMES
+from driftbook.figures.excess_scale import WHOLE, shown_name, shown_value, strongest, times
 from driftbook.tables import format_value, table
 from driftbook.words import plain
 
 MOST_DAYS = 120  # a longer history is drawn by weeks
-SHOWN_ROWS = 20
+BY_WEEKS = "By weeks, named by their Monday: the worst day of a week stands for it."
+SHOWN_BARS, SHOWN_ROWS = 18, 20
 SHOWN_COLUMNS = 24  # in the heat map
 ADDED = ("below", "above", "others", "unseen", "missing", "rows")
 COLUMN = Choice("column", "Column", lambda known, selection: _columns(known))
@@ -46,7 +48,7 @@ def _summary(known: Known, selection: Selection) -> str:
     columns, drifted = rows.filter(pl.col("role") != WHOLE), rows.filter("drifted")
     heard = drifted.filter("matters")
     features = heard.filter(pl.col("role") == "feature")
-    strongest = rows.sort("excess", nulls_last=True, descending=True).row(0, named=True)
+    loudest = rows.sort("excess", nulls_last=True, descending=True).row(0, named=True)
     moved = heard.filter(pl.col("role") != WHOLE)
     numbers = [
         Tile(
@@ -57,8 +59,8 @@ def _summary(known: Known, selection: Selection) -> str:
         ),
         Tile(
             "strongest signal",
-            times(strongest["excess"]) if strongest["excess"] is not None else None,
-            note=f"{shown_name(strongest)}: {plain(strongest['method'])} {shown_value(strongest)}",
+            times(loudest["excess"]) if loudest["excess"] is not None else None,
+            note=f"{shown_name(loudest)}: {plain(loudest['method'])} {shown_value(loudest)}",
         ),
         Tile(
             "weight of what drifted",
@@ -67,7 +69,7 @@ def _summary(known: Known, selection: Selection) -> str:
             note="what these features carry of the model's score; retraining asks for "
             f"{format_value(known.policy.retraining.drifted_importance, format='percent')} or more",
         ),
-        Tile("compared with", f"version {strongest['version']}", note="the rows this champion was trained on"),
+        Tile("compared with", f"version {loudest['version']}", note="the rows this champion was trained on"),
     ]
     return tiles(numbers) + sentences(promise(known.policy, [entry["drift"]["alarmed"] for entry in known.entries]))
 
@@ -103,7 +105,7 @@ def promise(policy: Policy, alarmed: Sequence[bool]) -> list[str]:
 def _bars(known: Known, selection: Selection) -> str:
     rows = _today(known)
     day = str(rows["batch_id"][0])
-    return picture(lambda: drift_bars(rows, day))
+    return picture(lambda: drift_bars(rows, day, max_columns=SHOWN_BARS), told=True)
 
 
 def _scores(known: Known, selection: Selection) -> str:
@@ -111,17 +113,16 @@ def _scores(known: Known, selection: Selection) -> str:
     silent = pl.col("drifted") & ~pl.col("matters")
     shown = rows.select(
         pl.Series("column", [shown_name(row) for row in rows.iter_rows(named=True)], dtype=pl.String),
-        pl.col("method").map_elements(plain, return_dtype=pl.String),
-        pl.Series("measured", [shown_value(row) for row in rows.iter_rows(named=True)], dtype=pl.String),
-        pl.col("excess"),
+        pl.Series("strongest signal", [_signal(row) for row in rows.iter_rows(named=True)], dtype=pl.String),
+        "excess",
         "importance",
         pl.when(silent).then(pl.lit("wakes nobody")).otherwise("band").alias("band"),
     )
     whole = ROWS.value(known, selection) == "all"
-    labels = {"excess": "times its limit", "importance": "weight in the model", "band": "verdict"}
+    labels = {"excess": "times its limit", "importance": "weight", "band": "verdict"}
     found = table(
         shown,
-        caption=f"Scores of {rows['batch_id'][0]}",
+        caption=f"Scores of {rows['batch_id'][0]}; weight: share of the model's score",
         formats={"importance": "percent"},
         labels=labels,
         max_rows=rows.height if whole else SHOWN_ROWS,
@@ -132,8 +133,8 @@ def _scores(known: Known, selection: Selection) -> str:
 def _map(known: Known, selection: Selection) -> str:
     rows, by_week = _over_time(known)
     marks = changes(known)
-    drawn = picture(lambda: drift_heatmap(rows, max_columns=SHOWN_COLUMNS, marks=marks), wide=True)
-    return (note("By weeks, named by their Monday: the worst day of a week stands for it.") if by_week else "") + drawn
+    weekly = note(BY_WEEKS) if by_week else ""
+    return weekly + picture(lambda: drift_heatmap(rows, max_columns=SHOWN_COLUMNS, marks=marks), wide=True, told=True)
 
 
 def _distribution(known: Known, selection: Selection) -> str:
@@ -156,16 +157,14 @@ def _distribution(known: Known, selection: Selection) -> str:
 
 def _history(known: Known, selection: Selection) -> str:
     column = COLUMN.value(known, selection)
-    rows, by_week = _over_time(known)
-    mine = rows.filter(pl.col("column") == column)
-    weekly = " By weeks, the worst day of each." if by_week else ""
-    drawn = column_over_time(mine, column=column)
-    return picture(lambda: column_over_time(mine, column=column), found=f"{drawn.description}{weekly}")
+    rows, by_week = _over_time(known, column=column)
+    weekly = note(BY_WEEKS) if by_week else ""
+    return weekly + picture(lambda: column_over_time(rows, column=column), told=True)
 
 
 def _importance(known: Known, selection: Selection) -> str:
     rows = _today(known)
-    return picture(lambda: drift_by_importance(rows), found=drift_by_importance(rows).description)
+    return picture(lambda: drift_by_importance(rows), told=True)
 
 
 def _moved(known: Known, column: str) -> str:
@@ -199,12 +198,16 @@ def _today(known: Known) -> pl.DataFrame:
     return rows.filter(pl.col("day") == pl.col("day").max())
 
 
-def _over_time(known: Known) -> tuple[pl.DataFrame, bool]:
-    """All days, or where they are too many all weeks, and whether they are weeks."""
+def _over_time(known: Known, *, column: str | None = None) -> tuple[pl.DataFrame, bool]:
+    """All days, or where they are too many all weeks, of all columns or of one; and whether they are weeks."""
     rows = _long(known)
-    if rows["day"].n_unique() <= MOST_DAYS:
+    too_many = rows["day"].n_unique() > MOST_DAYS
+    if column is not None:
+        rows = rows.filter(pl.col("column") == column)
+    if not too_many:
         return rows, False
-    return rows.with_columns(batch_id=pl.col("day").dt.truncate("1w").dt.to_string("%Y-%m-%d")), True
+    weekly = rows.with_columns(batch_id=pl.col("day").dt.truncate("1w").dt.to_string("%Y-%m-%d"))
+    return strongest(weekly), True
 
 
 def _ranked(rows: pl.DataFrame) -> pl.DataFrame:
@@ -223,6 +226,10 @@ def _columns(known: Known) -> Options:
     """Every column of the day, the strongest first, with how far it lies from its reference."""
     rows = _ranked(_today(known)).filter(pl.col("role") != WHOLE).unique("column", maintain_order=True)
     return [(f"{shown_name(row)}{_strength(row)}", row["column"]) for row in rows.iter_rows(named=True)]
+
+
+def _signal(row: dict[str, Any]) -> str:
+    return f"{SHORT_NAMES.get(row['method'], plain(row['method']))} {shown_value(row)}"
 
 
 def _strength(row: dict[str, Any]) -> str:

@@ -31,6 +31,7 @@ from driftbook.words import plain
 
 MOST_DAYS = 120  # a longer history is drawn by weeks unless days are asked for
 NEWEST = 14  # days or weeks in the table
+KINDS = ("realised", "estimated")
 SHARES = frozenset({"accuracy", "precision", "recall", "f1"})
 CHAMPION = "champion"
 PERIODS = {"day": ("by day", "day"), "week": ("by week", "week")}
@@ -71,7 +72,7 @@ def _over_time(known: Known, selection: Selection) -> str:
     limit, name = levels[-1] if levels else (None, "")
     served = VERSION.value(known, selection) == CHAMPION
     who = "the champion in office" if served else f"version {_version(known, selection)}"
-    title = f"{plain(metric)[:1].upper()}{plain(metric)[1:]} of {who}"
+    title = f"{_title(metric)} of {who}"
     return picture(
         lambda: metric_over_time(
             performance,
@@ -92,16 +93,22 @@ def _figures(known: Known, selection: Selection) -> str:
     format: Format = "percent" if metric in SHARES else "auto"
     both = [
         side.filter(metric=metric).select("batch_id", pl.lit(kind).alias("kind"), "value", "low", "high", "rows")
-        for kind, side in zip(("realised", "estimated"), _sides(known, selection, weekly=weekly), strict=True)
+        for kind, side in zip(KINDS, _sides(known, selection, weekly=weekly), strict=True)
     ]
-    rows = pl.concat(both).drop_nulls("value").sort("batch_id", "kind", descending=True)
-    newest = rows["batch_id"].unique().sort(descending=True).head(NEWEST).to_list()
-    shown = rows.filter(pl.col("batch_id").is_in(newest))
-    between = pl.Series("interval", [_between(row, format) for row in shown.iter_rows(named=True)], dtype=pl.String)
-    frame = shown.select(pl.col("batch_id").alias("week" if weekly else "day"), "kind", "value", between, "rows")
-    name, caption = plain(metric), f"{plain(metric)[:1].upper()}{plain(metric)[1:]}, the newest first"
-    labels = {"value": name, "interval": "95 % interval"}
-    return show(table(frame, caption=caption, formats={"value": format}, labels=labels, max_rows=2 * NEWEST))
+    rows = pl.concat(both).drop_nulls("value")
+    told = rows.with_columns(
+        pl.Series("told", [_with_interval(row, format) for row in rows.iter_rows(named=True)], dtype=pl.String)
+    )
+    sides = {kind: told.filter(kind=kind).select("batch_id", pl.col("told").alias(kind), "rows") for kind in KINDS}
+    joined = sides["realised"].join(sides["estimated"], on="batch_id", how="full", coalesce=True)
+    newest = joined.sort("batch_id", descending=True).head(NEWEST)
+    frame = newest.select(
+        pl.col("batch_id").alias("week" if weekly else "day"),
+        *KINDS,
+        pl.col("rows").fill_null(0).alias("rows with targets"),
+    )
+    caption = f"{_title(metric)} with its 95 % interval, the newest first"
+    return show(table(frame, caption=caption, max_rows=NEWEST))
 
 
 def _confusion(known: Known, selection: Selection) -> str:
@@ -147,9 +154,9 @@ def _segment(known: Known, selection: Selection) -> str:
         return note(_nothing(version))
     shares, level = right_by_value(rows), int(rows["correct"].sum()) / int(rows["rows"].sum())
     title = f"Right decisions by {column}"
-    return picture(
-        lambda: share_per_value(shares, title=title, level=level), found=f"{title}. {_rows_told(rows, version)}"
-    )
+    together = f"all rows together {format_value(level, format='percent')}"
+    found = f"{title}; {together}. {_rows_told(rows, version)}"
+    return picture(lambda: share_per_value(shares, title=title, level=level), found=found)
 
 
 def _realised_tile(seen: dict[str, Any] | None) -> Tile:
@@ -254,6 +261,15 @@ def _segments(known: Known) -> Options:
     return [(column, column) for column in columns]
 
 
+def _title(metric: str) -> str:
+    return f"{plain(metric)[:1].upper()}{plain(metric)[1:]}"
+
+
+def _with_interval(row: dict[str, Any], format: Format) -> str:
+    value = format_value(row["value"], format=format)
+    return value if row["low"] is None else f"{value} ({_between(row, format)})"
+
+
 def _between(seen: dict[str, Any], format: Format) -> str:
     if seen["low"] is None:
         return format_value(None)
@@ -270,7 +286,7 @@ PAGE = Page(
         Card("How well the score ranks", _ranking),
         Card("Whether probabilities can be believed", _calibration),
         Card("Segments", _segment),
-        Card("Figures", _figures, wide=True),
+        Card("In numbers", _figures, wide=True),
     ),
     choices=(VERSION, METRIC, PERIOD, WINDOW, SEGMENT),
 )
