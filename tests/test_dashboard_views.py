@@ -106,7 +106,7 @@ def test_the_newest_day_of_the_first_use_case_is_shown_first(tmp_path, pages):
     monitor = Monitor(make_desk(tmp_path))
     assert "<p>2026-06-05</p>" in monitor.body.value
     assert monitor.case.value == "churn"
-    assert monitor.newest.disabled
+    assert monitor.newest.layout.display == "none"
 
 
 def test_the_slider_shows_a_past_day_and_says_so(tmp_path, pages):
@@ -115,6 +115,7 @@ def test_the_slider_shows_a_past_day_and_says_so(tmp_path, pages):
     monitor.slider.value = "2026-06-02"
     assert "<p>2026-06-02</p>" in monitor.body.value
     assert "As known at the end of 2026-06-02" in monitor.banner.value
+    assert monitor.newest.layout.display is None
     monitor.newest.click()
     assert "<p>2026-06-05</p>" in monitor.body.value
     assert monitor.slider.value == "2026-06-05"

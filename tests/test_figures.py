@@ -13,8 +13,9 @@ import pytest
 
 from driftbook import figures
 from driftbook.drift.excess import excess
-from driftbook.figures.canvas import Canvas, batch_label, round_ticks, shorten
+from driftbook.figures.canvas import CHARACTER, Canvas, batch_label, round_ticks, shorten
 from driftbook.figures.curves import Curve
+from driftbook.figures.decisions import _names
 from driftbook.figures.panel import Panel, tick_labels
 from driftbook.figures.sheet import Sheet, drawn_on
 
@@ -563,3 +564,23 @@ def test_ticks_are_round_numbers_with_as_many_decimals_as_they_need() -> None:
 
 def test_long_names_are_cut_with_an_ellipsis() -> None:
     assert shorten("a_very_long_column_name", width=66) == "a_very_lo…"
+
+
+@pytest.mark.parametrize("width", [340.0, 760.0, 1150.0])
+def test_no_name_in_the_story_meets_another_or_leaves_the_sheet(width):
+    days = [f"2026-06-{day:02d}" for day in range(1, 21)]
+    changes = [(index, {"action": "promote", "version": index}) for index in (0, 1, 9, 10, 18, 19)]
+    names = _names(changes, days, width=width)
+    spans = []
+    for (index, _), name in zip(changes, names, strict=True):
+        place = 88 + (index + 0.5) / 20 * (width - 112)
+        end = place + (-1 if name.leftward else 1) * (9 + CHARACTER * len(name.text))
+        assert 0 <= min(place, end) <= max(place, end) <= width
+        spans.append((name.row, min(place, end), max(place, end)))
+    for number, (row, low, high) in enumerate(spans):
+        assert all(row != other or high < left or low > right for other, left, right in spans[:number])
+
+
+def test_a_request_has_no_version_in_the_story():
+    asked = {"action": "retrain", "version": None}
+    assert [name.text for name in _names([(0, asked)], ["2026-06-01"], width=760.0)] == ["retraining asked for, 1 Jun"]

@@ -82,12 +82,14 @@ class ActionPanel:
         self.confirm.description = f"Yes: {action.label[:1].lower()}{action.label[1:]}"
         self.form.children = [*([self.object] if objects else []), self.text, self.confirm, self.cancel]
         self.form.layout.display = None
+        self.box.add_class("dash-open")
         self.text.focus()
 
     def close(self) -> None:
         """Put the form away."""
         self._open = None
         self.form.layout.display = "none"
+        self.box.remove_class("dash-open")
 
     def act(self) -> None:
         """Do what the open form says, and show what came of it."""

@@ -31,6 +31,7 @@ LAYOUT = """
 .dash{max-width:1240px;margin:0 auto;padding:0 20px 48px;box-sizing:border-box;color:var(--dash-ink);
 font:15px/1.5 var(--jp-ui-font-family);overflow:visible}
 .dash .widget-html-content{font:inherit;line-height:inherit}
+.dash .widget-html:has(.widget-html-content:empty){display:none}
 .dash .widget-html,.dash .jupyter-widgets{margin:0;height:auto;overflow:visible}
 .dash-head{display:flex!important;flex-flow:row wrap!important;align-items:center;gap:6px 22px;padding:14px 0 8px}
 .dash-brand{font-size:19px;font-weight:650;letter-spacing:-.01em;margin-right:auto}
@@ -45,13 +46,14 @@ padding:.08em .35em;color:inherit;overflow-wrap:anywhere}
 .dash-card{background:var(--dash-card);border:1px solid var(--dash-line);border-radius:10px;padding:16px 20px 18px;
 min-width:0;box-sizing:border-box}
 .dash-wide{grid-column:1/-1}
-.dash-card>*:last-child{margin-bottom:0}
+.dash-card>*:last-child,.dash-card>*:last-child>*:last-child{margin-bottom:0}
 .dash-columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(340px,100%),1fr));gap:8px 28px}
 .dash-columns>*{min-width:0}
-.dash-tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(205px,100%),1fr));gap:16px 22px;
+.dash-tiles{display:grid!important;grid-template-columns:repeat(auto-fill,minmax(min(205px,100%),1fr));gap:16px 22px;
 margin:.2em 0}
-.dash-tiles dt{font-size:12.5px;color:var(--dash-dim);font-weight:400}
-.dash-tiles dd{margin:.05em 0 0;font-size:22px;line-height:1.25;font-weight:620;font-variant-numeric:tabular-nums;
+.dash-tiles.dash-tiles dt{font-size:12.5px;color:var(--dash-dim);font-weight:400;float:none;width:auto;display:block}
+.dash-tiles.dash-tiles dd{margin:.05em 0 0;float:none;width:auto;font-size:22px;line-height:1.25;
+font-weight:620;font-variant-numeric:tabular-nums;
 overflow-wrap:break-word}
 .dash-tiles small{display:block;font-size:12.5px;line-height:1.4;font-weight:400;color:var(--dash-dim);
 margin-top:.15em}
@@ -64,7 +66,7 @@ margin-top:.15em}
 .dash-word .db-badge{font-size:14px;vertical-align:.2em;margin-right:.3em}
 .dash-lead{font-size:17px;line-height:1.5;margin:0;max-width:72ch}
 .dash-cases{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr));gap:16px 32px}
-.dash-case{min-width:0}.dash-case h3{margin-top:.2em}.dash-case .dash-tiles dd{font-size:17px}
+.dash-case{min-width:0}.dash-case h3{margin-top:.2em}.dash-case .dash-tiles.dash-tiles dd{font-size:17px}
 .dash-note{margin:.3em 0 .8em;color:var(--dash-dim);max-width:78ch}
 .dash-note.dash-is-watch,.dash-note.dash-is-bad{color:var(--dash-ink);border-left:4px solid;padding-left:12px}
 .dash-said{margin:.2em 0 .8em;padding-left:1.15em}.dash-said li{margin:.2em 0}
@@ -104,10 +106,12 @@ cursor:pointer;border-bottom:3px solid transparent;color:var(--dash-dim);border-
 text-align:left;white-space:normal;overflow:visible;text-overflow:clip;margin-right:8px;align-self:center}
 .dash select,.dash input[type=text]{height:36px;border-radius:6px;font-size:14.5px;padding:0 10px;max-width:100%;
 background-color:var(--dash-field)!important;color:var(--dash-ink)!important;border:1px solid var(--dash-dim)!important}
-.dash select{min-width:150px;padding-right:26px}
-.dash .widget-slider{height:36px;width:auto;min-width:300px;align-items:center}
-.dash .widget-slider .slider-container{min-width:150px}
-.dash .widget-readout{min-width:92px;font-size:14.5px;font-weight:600;color:var(--dash-ink);text-align:right;
+.dash select{min-width:150px;appearance:auto;background-image:none!important}
+.dash-head select{max-width:300px}
+.dash .widget-slider{height:36px;width:auto;max-width:100%;align-items:center}
+.dash .widget-slider .slider-container{flex:1 1 150px;width:150px;min-width:90px}
+.dash .widget-readout{flex:none;min-width:92px;overflow:visible;font-size:14.5px;font-weight:600;
+color:var(--dash-ink);text-align:right;
 font-variant-numeric:tabular-nums;border:0;background:none}
 .dash .noUi-target{background:var(--dash-line);border:0;box-shadow:none}
 .dash .noUi-connect{background:var(--dash-accent)}
@@ -123,13 +127,16 @@ border-color:var(--dash-accent)}
 .dash-choices,.dash-acts,.dash-form{display:flex!important;flex-flow:row wrap!important;gap:10px 22px;
 align-items:center}
 .dash-choices{margin:0 0 14px!important}
-.dash-choices .widget-radio{align-items:center}
+.dash-choices{align-items:flex-start!important}
+.dash-choices>.widget-inline-hbox{display:flex!important;flex-direction:column;align-items:flex-start;gap:3px;
+height:auto}
+.dash-choices>.widget-inline-hbox>.widget-label{align-self:flex-start}
 .dash-choices .widget-radio-box{display:flex!important;flex-flow:row wrap!important;margin:0!important;gap:4px 14px;
 max-width:none}
 .dash-choices .widget-radio-box label{margin:0;width:auto;line-height:1.4;font-size:14.5px;height:auto;cursor:pointer}
-.dash-panel{background:var(--dash-card);border:1px solid var(--dash-line);border-radius:10px;
-padding:12px 18px!important;
-margin:16px 0 0!important}
+.dash-panel{margin:0 0 14px!important;padding:0!important}
+.dash-panel.dash-open{background:var(--dash-card);border:1px solid var(--dash-line);border-radius:10px;
+padding:14px 18px!important}
 .dash-panel>*+*{margin-top:10px!important}
 .dash-form .widget-text{flex:1 1 320px;min-width:min(320px,100%)}
 .dash-form .widget-text input{flex:1 1 auto;width:100%}
@@ -143,8 +150,10 @@ NARROW = """
 @media(max-width:640px){.dash{padding:0 10px 32px}.dash-card{padding:13px 13px 14px;border-radius:8px}
 .dash-head{gap:6px 14px}.dash-brand{width:100%}.dash .widget-slider{width:100%;min-width:0}
 .dash-nav .widget-radio-box label{padding:7px 10px 6px;font-size:14.5px}
-.dash-tiles{grid-template-columns:repeat(auto-fill,minmax(min(136px,100%),1fr))}.dash-tiles dd{font-size:20px}
-.dash .db-table th,.dash .db-table td{white-space:normal!important;min-width:0!important}}
+.dash-tiles{grid-template-columns:repeat(auto-fill,minmax(min(136px,100%),1fr))}
+.dash-tiles.dash-tiles dd{font-size:20px}
+.dash .db-table th,.dash .db-table .db-w{white-space:normal!important;min-width:0!important}
+.dash .db-table th,.dash .db-table td{padding-right:.8em!important}}
 @media(prefers-reduced-motion:reduce){.dash-bar i{transition:none}}
 """
 STYLE = (

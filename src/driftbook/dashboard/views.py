@@ -108,7 +108,7 @@ class Monitor:
         self.banner, self.work, self.body = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.actions = ActionPanel(self._fresh, self.refresh)
         self.head: Any = widgets.HBox([widgets.HTML(BRAND), self.case, self.slider, self.newest, self.stamp])
-        below = [self.banner, self.work, self.choices.box, self.body, self.actions.box]
+        below = [self.banner, self.work, self.choices.box, self.actions.box, self.body]
         self.box: Any = widgets.VBox([self.style, self.head, self.nav, *below])
         for widget, css in ((self.box, "dash"), (self.head, "dash-head"), (self.nav, "dash-nav")):
             widget.add_class(css)
@@ -194,8 +194,8 @@ class Monitor:
         shown = known.day.isoformat() if known else days[-1]
         if self.slider.value != shown:
             self.slider.value = shown
-        self.newest.disabled = known is None or known.is_newest
-        for widget, there in ((self.case, bool(titles)), (self.slider, len(days) > 1), (self.newest, len(days) > 1)):
+        past = known is not None and not known.is_newest
+        for widget, there in ((self.case, bool(titles)), (self.slider, len(days) > 1), (self.newest, past)):
             display = None if there else "none"
             if widget.layout.display != display:
                 widget.layout.display = display

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from driftbook.figures.canvas import BLUE, GREY, ORANGE, ROSE, TEAL, Canvas, Figure, batch_label, notice, round_ticks
+from driftbook.figures.canvas import (
+    BLUE,
+    CHARACTER,
+    GREY,
+    ORANGE,
+    ROSE,
+    TEAL,
+    Canvas,
+    Figure,
+    batch_label,
+    notice,
+    round_ticks,
+)
 from driftbook.figures.panel import Panel, over_batches, tick_labels
+from driftbook.figures.sheet import current_sheet
 from driftbook.tables import Format, format_value
 from driftbook.words import CHANGES, plain
 
+STORY_LEFT, STORY_RIGHT = 88, 24
 EVENTS = {
     "appoint": ("circle", BLUE),
     "challenge": ("triangle", ORANGE),
@@ -83,37 +98,66 @@ def story(entries: Sequence[Mapping[str, Any]]) -> Figure:
         return notice(title, "No batch of the stream has been judged yet.")
     ids = [str(entry["batch_id"]) for entry in entries]
     changes = [(index, change) for index, entry in enumerate(entries) for change in entry.get("changes") or []]
-    rows = _label_rows(changes, len(ids))
-    top = 66 + 17 * (max(rows, default=0) + 1 if changes else 0)
+    names = _names(changes, ids, width=current_sheet().width)
+    top = 66 + 17 * (max(name.row for name in names) + 1 if names else 0)
     canvas = Canvas(height=top + 142)
     canvas.heading(
         title,
         "Rose diamonds: alarmed; question marks: cannot tell. Bars: version in office. Marks above: what was decided.",
     )
-    panel = over_batches(canvas, ids, y=(0, 1), top=top, height=104, left=88)
+    panel = over_batches(canvas, ids, y=(0, 1), top=top, height=104, left=STORY_LEFT, right=STORY_RIGHT)
     alarmed = _alarms(panel, entries)
     _lane(panel, entries, who="champion", top=top + 38, color=TEAL)
     _lane(panel, entries, who="challenger", top=top + 72, color=ORANGE)
-    _changes(panel, changes, rows, ids)
+    _changes(panel, changes, names)
     panel.batches(ids)
     champion = (entries[-1].get("office") or {}).get("champion")
     count = f"{len(ids)} batch{'' if len(ids) == 1 else 'es'}"
     return canvas.figure(title, f"{count}, {alarmed} alarmed; champion is version {champion}.")
 
 
-def _changes(panel: Panel, changes: Sequence[tuple[int, Mapping[str, Any]]], rows: list[int], ids: list[str]) -> None:
+@dataclass(frozen=True)
+class _Name:
+    """What a change is called in the story, the line its name goes on, and whether that runs to the left."""
+
+    text: str
+    row: int
+    leftward: bool
+
+
+def _names(changes: Sequence[tuple[int, Mapping[str, Any]]], ids: Sequence[str], *, width: float) -> list[_Name]:
+    """A line for each name, so that neighbours do not meet and none leaves the sheet."""
+    taken: list[list[tuple[float, float]]] = []
+    names = []
+    for index, change in changes:
+        word = CHANGES.get(str(change["action"]), str(change["action"]))
+        who = f"v{change['version']} " if change["version"] is not None else ""
+        text = f"{who}{word}, {batch_label(ids[index])}"
+        place = STORY_LEFT + (index + 0.5) / len(ids) * (width - STORY_LEFT - STORY_RIGHT)
+        room = CHARACTER * len(text) + 14
+        leftward = place + room > width - 4
+        span = (place - room, place + 6) if leftward else (place - 6, place + room)
+        free = [all(span[1] <= low or span[0] >= high for low, high in line) for line in taken]
+        row = free.index(True) if True in free else len(taken)
+        taken += [[]] if row == len(taken) else []
+        taken[row].append(span)
+        names.append(_Name(text, row, leftward))
+    return names
+
+
+def _changes(panel: Panel, changes: Sequence[tuple[int, Mapping[str, Any]]], names: Sequence[_Name]) -> None:
     """A mark and its name per change; all lines first, so that none crosses a name."""
     canvas = panel.canvas
     styles = [EVENTS.get(str(change["action"]), ("circle", GREY)) for _, change in changes]
-    places = [(panel.px(index), panel.top - 10 - 17 * row) for (index, _), row in zip(changes, rows, strict=True)]
+    places = [
+        (panel.px(index), panel.top - 10 - 17 * name.row) for (index, _), name in zip(changes, names, strict=True)
+    ]
     for (place, height), (_, color) in zip(places, styles, strict=True):
         canvas.line((place, height), (place, panel.bottom), color=color, width=1.3, dash="2 3")
-    for (place, height), (shape, color), (index, change) in zip(places, styles, changes, strict=True):
-        word = CHANGES.get(str(change["action"]), str(change["action"]))
-        label = f"v{change['version']} {word}, {batch_label(ids[index])}"
-        leftward = place > panel.left + panel.width * 0.72
-        canvas.marker(shape, (place, height - 3), color=color, size=4.5, tip=str(change.get("reason") or label))
-        canvas.text(place + (-9 if leftward else 9), height + 1, label, anchor="end" if leftward else "start", css="h")
+    for (place, height), (shape, color), name, (_, change) in zip(places, styles, names, changes, strict=True):
+        canvas.marker(shape, (place, height - 3), color=color, size=4.5, tip=str(change.get("reason") or name.text))
+        anchor = "end" if name.leftward else "start"
+        canvas.text(place + (-9 if name.leftward else 9), height + 1, name.text, anchor=anchor, css="h")
 
 
 def _days(
@@ -210,16 +254,6 @@ def _lane(panel: Panel, entries: Sequence[Mapping[str, Any]], *, who: str, top: 
             panel.canvas.rect((left + 1, top), size, stroke=color, round_by=4)
             panel.canvas.text((left + right) / 2, top + 15, f"v{version}", anchor="middle", css="b", tip=tip)
         start = index
-
-
-def _label_rows(changes: Sequence[tuple[int, Mapping[str, Any]]], batches: int) -> list[int]:
-    """A line for each label, so that neighbours do not meet."""
-    rows: list[int] = []
-    room = batches * 0.24
-    for number, (index, _) in enumerate(changes):
-        near = {rows[before] for before in range(number) if index - changes[before][0] < room}
-        rows.append(next(row for row in range(len(changes) + 1) if row not in near))
-    return rows
 
 
 def _shares(days: pl.DataFrame) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from driftbook.dashboard.business import cost_tile, months, restless
 from driftbook.dashboard.known import Found, Known, find_use_cases, load_known
 from driftbook.dashboard.page import Action, Card, Page
 from driftbook.dashboard.parts import note, sentences, show, tiles
+from driftbook.dashboard.pictures import picture
 from driftbook.dashboard.state import Selection
 from driftbook.dashboard.visitor import Visitor
 from driftbook.errors import DriftbookError
@@ -22,7 +23,7 @@ from driftbook.timeline.verdict import verdict_sentences
 from driftbook.workflow.background import start_build
 from driftbook.workflow.progress import load_progress
 
-HEADINGS = {"rolled_back": "put back", "incidents": "incidents", "days": "days"}
+HEADINGS = {"rolled_back": "put back"}
 DECLARE_COSTS = "Declare what a wrong prediction costs under `costs` in `usecase.yaml`, and its cost appears here."
 
 
@@ -41,13 +42,13 @@ def _decided(known: Known, selection: Selection) -> str:
 
 
 def _story(known: Known, selection: Selection) -> str:
-    return show(story(known.entries))
+    return picture(lambda: story(known.entries), wide=True)
 
 
 def _business(known: Known, selection: Selection) -> str:
     cost = cost_tile(known)
     numbers = tiles([*([cost] if cost else []), *restless(known.entries)])
-    by_month = table(months(known.entries), caption="By month", labels=HEADINGS, max_rows=13)
+    by_month = table(months(known.entries).drop("days"), caption="By month", labels=HEADINGS, max_rows=13)
     return numbers + show(by_month) + ("" if cost else note(DECLARE_COSTS))
 
 
@@ -100,7 +101,7 @@ PAGE = Page(
         Card("Is the model well?", _answer, wide=True),
         Card("The story so far", _story, wide=True),
         Card("What was found and decided", _decided),
-        Card("What it takes", _business),
+        Card("Business figures", _business),
         Card("Other use cases", _others, wide=True),
     ),
     actions=(Action("retrain", "Retrain now", "Reason", run=_retrain, available=_idle),),
