@@ -1,7 +1,8 @@
 """A made-up year of hourly batches on 80 columns, as a journal tells it: decided by the real rules, from made-up sums.
 
-The world changes twice. A champion that was trained before a change drifts and loses accuracy until the challenger that
-learned the new world is promoted; in between there are odd days. Everything follows from the day and one seed.
+The world changes three times, at last a few days before the year ends. A champion that was trained before a change
+drifts and loses accuracy until the challenger that learned the new world is promoted; in between there are odd days.
+Everything follows from the day and one seed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ from driftbook.timeline.journal import Entry, Office
 
 FIRST, DAYS, HOURS, ROWS = date(2025, 7, 1), 365, 24, 320  # rows of an hour
 DELAY = 3  # days until a target is known
-CHANGES = {110: range(12), 248: range(20, 36)}  # days on which the world changes, and the columns that move
+CHANGES = {
+    110: range(12),
+    248: range(20, 36),
+    360: range(52, 70),
+}  # days on which the world changes, and the columns that move
 ODD_DAYS = {60: range(40, 42), 61: range(40, 42), 200: range(50, 53), 331: range(60, 61)}
 KINDS = ("temperature", "pressure", "vibration", "current", "flow", "noise")
 NUMERIC = tuple(f"{kind}_{number:02}" for kind in KINDS for number in range(1, 11))
@@ -34,6 +39,7 @@ COLUMNS = (*NUMERIC, *CATEGORICAL)
 SITES, LINES = ("Bern", "Graz", "Lyon", "Oslo"), ("A", "B", "C")
 GOOD, STALE = 0.872, 0.795  # accuracy in the world a version knows, and in another one
 POSITIVE_SHARE = 0.2
+MANY = 8  # columns that drift in an hour, beyond which the predictions do so, too
 DISAGREEMENT = 0.1  # of champion and challenger
 
 
@@ -132,8 +138,8 @@ class _Teller:
         for hour, found in enumerate(excess):
             count, top = int((found > 1).sum()), int(found.argmax())
             row = {"batch_id": f"{day}T{hour:02}", "columns": len(COLUMNS), "drifted_columns": count}
-            row |= {"share": count / len(COLUMNS), "prediction_drifted": count > 8, "outliers_drifted": False}
-            row |= {"table_drifted": count > 8, "alarmed": count > 0, "only_outliers": False}
+            row |= {"share": count / len(COLUMNS), "prediction_drifted": count > MANY, "outliers_drifted": False}
+            row |= {"table_drifted": count > MANY, "alarmed": count > 0, "only_outliers": False}
             batches.append(row | {"top_column": COLUMNS[top], "top_excess": float(found[top])})
             self.run = [*self.run, row["batch_id"]] if count else []
         drifted = [COLUMNS[place] for place in np.flatnonzero((excess > 1).any(axis=0))]

@@ -14,6 +14,7 @@ from benchmarks.dashboard_story import (
     DELAY,
     HOURS,
     LINES,
+    MANY,
     NUMERIC,
     POSITIVE_SHARE,
     ROWS,
@@ -80,32 +81,25 @@ def _counted(year: Year, offices: Offices) -> list[tuple[date, date, int]]:
 
 
 def _drift_days(year: Year, offices: Offices) -> pl.DataFrame:
+    model = ("prediction", "prediction_score")
+    kinds = ["numeric"] * len(NUMERIC) + ["categorical"] * (len(CATEGORICAL) + 1) + ["numeric"]
+    roles = ["feature"] * len(COLUMNS) + ["prediction"] * len(model)
     frames = []
     for number, (day, (champion, _)) in enumerate(offices.days.items()):
         excess = year.excess(number, champion)
-        strongest = excess.max(axis=0)
-        frames.append(
-            pl.DataFrame(
-                {
-                    "column": COLUMNS,
-                    "kind": ["numeric"] * len(NUMERIC) + ["categorical"] * len(CATEGORICAL),
-                    "statistic": strongest * LIMIT,
-                    "excess": strongest,
-                    "drifted_batches": (excess > 1).sum(axis=0),
-                }
-            ).with_columns(day=pl.lit(day), version=pl.lit(champion))
-        )
+        decided = np.where((excess > 1).sum(axis=1) > MANY, 1.6, 0.4)
+        excess = np.column_stack([excess, decided, decided])
+        sizes = {"excess": excess.max(axis=0), "drifted_batches": (excess > 1).sum(axis=0)}
+        frame = pl.DataFrame({"column": [*COLUMNS, *model], "kind": kinds, "role": roles, **sizes})
+        frames.append(frame.with_columns(day=pl.lit(day), version=pl.lit(champion)))
+    same = {"method": "psi", "on": "statistic", "threshold": LIMIT, "matters": True, "batches": HOURS}
     known = pl.concat(frames).with_columns(
-        *(pl.lit(text).alias(name) for name, text in {"role": "feature", "method": "psi", "on": "statistic"}.items()),
-        drift_score=pl.col("statistic"),
-        p_value=pl.lit(None),
-        note=pl.lit(None),
-        threshold=pl.lit(LIMIT),
+        *(pl.lit(value).alias(name) for name, value in {**same, "p_value": None, "note": None}.items()),
+        statistic=pl.col("excess") * LIMIT,
+        drift_score=pl.col("excess") * LIMIT,
         drifted=pl.col("excess") > 1,
         band=pl.when(pl.col("excess") > 1).then(pl.lit("drifted")).otherwise(pl.lit("stable")),
-        matters=pl.lit(value=True),
-        batches=pl.lit(HOURS),
-        importance=pl.col("column").replace_strict(year.importance),
+        importance=pl.col("column").replace_strict(year.importance, default=None),
     )
     return known.sort("day", "role", "column")
 

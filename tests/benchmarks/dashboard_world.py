@@ -142,12 +142,25 @@ def _training(settings: Settings, year: Year, version: int) -> None:
     """The training record of a version."""
     figures = {"accuracy": GOOD, "precision": 0.71, "recall": 0.64, "f1": 0.67, "roc_auc": 0.91, "brier": 0.094}
     metrics = {name: {"value": each, "low": each - 0.004, "high": each + 0.004} for name, each in figures.items()}
+    share = np.linspace(0, 1, 21)
     until = year.trained_until(version)
     record: dict[str, Any] = {
         **{"version": version, "key": sha256_text(f"made-up {version}"), "cutoff": year.day(year.cutoffs[version])},
         **{"trained_from": datetime.combine(until - timedelta(days=60), time()), "trained_until": _evening(until)},
-        **{"metrics": metrics, "test_rows": 40_000, "train_rows": 160_000, "column_shares": year.importance},
-        **{"gate": {"passed": True, "metric": "roc_auc", "minimum": 0.6, "reasons": ["It met its gate."]}},
+        **{"task": "binary", "classes": ["no", "yes"], "positive": "yes", "features": [*NUMERIC, *CATEGORICAL]},
+        **{"metrics": metrics, "baselines": {"majority": metrics}, "notes": [], "refit": version > 1},
+        **{"rows": 200_000, "test_rows": 40_000, "train_rows": 160_000, "column_shares": year.importance},
+        "importance": [{"feature": name, "share": each} for name, each in year.importance.items()],
+        "confusion": [[29_720, 2_280], [2_840, 5_160]],
+        "roc": [{"false_positive_rate": x, "true_positive_rate": x**0.1} for x in share.tolist()],
+        "calibration": [{"predicted": x, "observed": x, "low": x * 0.9, "high": x * 1.1} for x in share.tolist()],
+        "gate": {
+            "passed": True,
+            "metric": "roc_auc",
+            "minimum": 0.6,
+            "baseline": "majority",
+            "reasons": ["It passed."],
+        },
         **{"window": "all", "window_losses": {}, "drift_since": None, "data_sha256": sha256_text(f"rows {version}")},
     }
     write_json(settings.models_folder(CASE) / f"v{version}" / "training.json", record)
