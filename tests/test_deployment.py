@@ -226,6 +226,21 @@ def test_an_order_is_in_force_at_once_and_recorded_as_a_build_s_decision_is(data
     assert {"batch_id"} == set(entry(FIRST, champion=1)) - {"share"} - set(record)
 
 
+def test_an_order_to_keep_the_champion_retires_the_challenger_and_nobody_else(database: Database) -> None:
+    further = entry(SECOND, champion=2, challenger=3, changes=[("promote", 2), ("challenge", 3)])
+    further["office"]["previous"] = 1
+    commit(database, [story()[0], further], as_of=SECOND, revision=0)
+    record = carry_out(database, "churn", order(3, action="keep"), expected_revision=3, now=NOW)
+    assert load_office(database, "churn") == Office(champion=2, challenger=None, previous=1, revision=4)
+    assert history(database, "churn").row(-1) == (
+        4, NOW, SECOND, "retire", 3, "ann", "Complaints.", record["record_sha256"]
+    )  # fmt: skip
+    assert record["decision"]["action"] == "keep"
+    retold = [story()[0], entry(SECOND, champion=2, challenger=3, changes=[("challenge", 3)])]
+    assert commit(database, retold, as_of=SECOND, revision=4) == "committed", "a story told otherwise"
+    assert load_office(database, "churn").challenger is None, "it does not undo the order"
+
+
 def test_an_order_on_an_outdated_revision_is_refused_and_leaves_nothing(database: Database) -> None:
     promoted(database)
     carry_out(database, "churn", order(), expected_revision=2, now=NOW)

@@ -102,6 +102,16 @@ def rollback(
 
 
 @app.command()
+def keep(reason: ReasonOption, use_case: UseCaseOption = "churn") -> None:
+    """Keep the champion and retire its challenger by hand; the next build no longer compares the two."""
+    from driftbook.config import Settings
+    from driftbook.timeline.orders import keep as retire_challenger
+
+    settings = Settings.find()
+    _report(retire_challenger(use_case, reason=reason, settings=settings), settings)
+
+
+@app.command()
 def retrain(reason: ReasonOption, use_case: UseCaseOption = "churn") -> None:
     """Ask for a challenger; the next build trains one as soon as enough targets are known."""
     from driftbook.config import Settings

@@ -1,4 +1,4 @@
-"""A person's orders: put this version in office, or train a challenger, with a reason.
+"""A person's orders: put this version in office, retire the challenger, or train one, with a reason.
 
 An order is recorded as a build's day is: who was in office, the decision with its evidence, who is in office after
 it. It counts from the day after the last one judged when it was given: the next build takes it over and says so, and
@@ -24,29 +24,43 @@ _LATEST_DAY = "SELECT max(batch_id) AS day FROM journal WHERE use_case = :use_ca
 
 @dataclass(frozen=True)
 class Order:
-    """What is ordered, by whom and why; ``evidence`` is what the person could know, as plain data."""
+    """What is ordered, by whom and why; ``evidence`` is what the person could know, as plain data.
 
-    action: Literal["promote", "rollback", "retrain"]
+    ``version`` is the champion to be; of an order to keep the champion, the challenger that is retired; of one to
+    retrain, none.
+    """
+
+    action: Literal["promote", "rollback", "keep", "retrain"]
     version: int | None
     reason: str
     actor: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def change(self) -> str:
+        """What the history calls it, as it calls what builds do: who keeps the champion retires its challenger."""
+        return "retire" if self.action == "keep" else self.action
 
-def office_with(office: Office, version: int | None) -> dict[str, int | None]:
-    """The office once ``version`` is champion; a challenger stays one, unless it is that version. None moves nobody.
+
+def office_with(office: Office, order: Order) -> dict[str, int | None]:
+    """The office once ``order`` is in force; a challenger stays one, unless it is retired or in office now.
 
     Examples
     --------
-    >>> office_with(Office(champion=2, challenger=3, previous=1), 1)
+    >>> office = Office(champion=2, challenger=3, previous=1)
+    >>> office_with(office, Order("rollback", 1, reason="Complaints.", actor="ann"))
     {'champion': 1, 'challenger': 3, 'previous': 2}
-    >>> office_with(Office(champion=2, challenger=3, previous=1), 3)
+    >>> office_with(office, Order("promote", 3, reason="Better.", actor="ann"))
     {'champion': 3, 'challenger': None, 'previous': 2}
+    >>> office_with(office, Order("keep", 3, reason="Too slow.", actor="ann"))
+    {'champion': 2, 'challenger': None, 'previous': 1}
     """
-    if version is None:
-        return {"champion": office.champion, "challenger": office.challenger, "previous": office.previous}
-    challenger = None if office.challenger == version else office.challenger
-    return {"champion": version, "challenger": challenger, "previous": office.champion}
+    champion, challenger, previous = office.champion, office.challenger, office.previous
+    if order.action in ("promote", "rollback"):
+        champion, previous = order.version, office.champion
+    if challenger == order.version:
+        challenger = None
+    return {"champion": champion, "challenger": challenger, "previous": previous}
 
 
 def carry_out(
@@ -83,7 +97,7 @@ def carry_out(
         entry = canonical_json(record)
         key = {"use_case": use_case, "revision": revision + 1, "day": record["day"]}
         work.execute(_INSERT_ORDER, **key, entry=entry, sha256=sha256_text(entry))
-        change = {"day": record["day"], "action": order.action, "version": order.version, "at": now}
+        change = {"day": record["day"], "action": order.change, "version": order.version, "at": now}
         change |= {"actor": order.actor, "reason": order.reason, "record_sha256": sha256_text(entry)}
         swap(work, use_case, office=record["office"], changes=[change], expected=revision)
     return {**json.loads(entry), "record_sha256": sha256_text(entry)}
@@ -147,6 +161,6 @@ def _record(
             "reasons": [order.reason],
             "evidence": {"given": dict(order.evidence)},
         },
-        "office": office_with(before, order.version),
-        "changes": [{"action": order.action, "version": order.version, "reason": order.reason, "actor": order.actor}],
+        "office": office_with(before, order),
+        "changes": [{"action": order.change, "version": order.version, "reason": order.reason, "actor": order.actor}],
     }

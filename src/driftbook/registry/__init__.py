@@ -113,8 +113,17 @@ def register(
     return found
 
 
-def mirror_aliases(settings: Settings, case: UseCase, offices: Offices, *, repair: bool = False) -> dict[str, str]:
+def mirror_aliases(
+    settings: Settings, case: UseCase, offices: Offices, *, repair: bool = False, with_mlflow: bool = True
+) -> dict[str, str]:
     """Make MLflow's aliases say who is in office; what differs, by whoever's hand, is corrected.
+
+    Parameters
+    ----------
+    repair
+        Ask MLflow itself, whatever our note says.
+    with_mlflow
+        Whether MLflow may be imported, which takes seconds and 200 MB, where its file cannot be written without.
 
     Returns
     -------
@@ -123,7 +132,7 @@ def mirror_aliases(settings: Settings, case: UseCase, offices: Offices, *, repai
     Raises
     ------
     StateError
-        If a version in office was not registered, or MLflow's store cannot be used.
+        If a version in office was not registered, or MLflow's store cannot be used: without MLflow, or at all.
     """
     wanted = {name: getattr(offices, name) for name in OFFICES if getattr(offices, name) is not None}
     note = _note(settings, case)
@@ -138,6 +147,8 @@ def mirror_aliases(settings: Settings, case: UseCase, offices: Offices, *, repai
             if set_alias_rows(settings, case.name, aliases):
                 _write_note(settings, case, {**note, "mirrored": mirrored})
                 return aliases
+    if not with_mlflow:
+        raise StateError("only MLflow itself could set them, and it is not loaded here")
     from driftbook.registry.mlflow_store import opened, set_aliases
 
     with _held(settings), opened(settings) as client:

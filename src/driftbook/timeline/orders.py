@@ -1,4 +1,4 @@
-"""What a person orders by hand: promote this version, roll back to that one, train a challenger.
+"""What a person orders by hand: promote this version, roll back to that one, keep the champion, train a challenger.
 
 Everything that could be wrong is looked at before anything is changed: that the version exists whole, passed its gate
 (unless forced) or was champion before, and that there is something to go back to. Then one transaction puts it in
@@ -43,6 +43,11 @@ class Ordered:
             return (
                 f"{self.case.name}: a challenger is asked for (revision {self.record['revision']}). The next judged "
                 "day takes it over; it stands until one is trained, which needs targets and no challenger in place."
+            )
+        if change["action"] == "retire":
+            return (
+                f"{self.case.name}: version {former} is kept, its challenger, version {change['version']}, retired "
+                f"(revision {self.record['revision']}). The next build no longer compares the two."
             )
         was = f"; before it was version {former}" if former is not None else ""
         return (
@@ -124,6 +129,35 @@ def rollback(
         return _carry_out(database, case, order, before)
 
 
+def keep(
+    use_case: str, *, version: int | None = None, reason: str, actor: str | None = None, settings: Settings
+) -> Ordered:
+    """Keep the champion: retire the challenger, whatever the comparison would have said in the end.
+
+    Parameters
+    ----------
+    version
+        The challenger the person looked at; whoever it is, if not given.
+
+    Raises
+    ------
+    StateError
+        If there is no challenger, it is another one by now, or the deployment was changed meanwhile.
+    """
+    case, why = load_use_case(use_case, settings=settings), _reason(reason)
+    with open_database(settings.database_url) as database:
+        before = _office(database, case)
+        if before.challenger is None:
+            raise StateError(f"{case.name} has no challenger, so there is nobody to retire; nothing was changed")
+        if version not in (None, before.challenger):
+            raise StateError(
+                f"version {version} of {case.name} is not its challenger, version {before.challenger} is; look at "
+                f"'driftbook status --use-case {case.name}' and decide anew"
+            )
+        order = Order("keep", before.challenger, why, actor or _person(), _decided(database, case, before))
+        return _carry_out(database, case, order, before)
+
+
 def ask_for_challenger(use_case: str, *, reason: str, actor: str | None = None, settings: Settings) -> Ordered:
     """Have a challenger trained, whether or not anything else calls for it.
 
@@ -137,20 +171,24 @@ def ask_for_challenger(use_case: str, *, reason: str, actor: str | None = None, 
     case, why = load_use_case(use_case, settings=settings), _reason(reason)
     with open_database(settings.database_url) as database:
         before = _office(database, case)
-        last = latest_entries(database, case.name)[-1]["decision"]
-        facts = {"champion": before.champion, "challenger": before.challenger}
-        decided = {"decided": {name: last[name] for name in ("kind", "action", "reasons")}}
-        return _carry_out(database, case, Order("retrain", None, why, actor or _person(), {**facts, **decided}), before)
+        order = Order("retrain", None, why, actor or _person(), _decided(database, case, before))
+        return _carry_out(database, case, order, before)
 
 
-def follow(ordered: Ordered, *, settings: Settings) -> str | None:
-    """Have MLflow's aliases follow; what kept them from it, if anything did: the next build tries again."""
+def follow(ordered: Ordered, *, settings: Settings, with_mlflow: bool = True) -> str | None:
+    """Have MLflow's aliases follow; what kept them from it, if anything did: the next build tries again.
+
+    Parameters
+    ----------
+    with_mlflow
+        Whether MLflow may be imported where its own file cannot be written at once; a dashboard stays light without.
+    """
     from driftbook.registry import mirror_aliases
 
     with open_database(settings.database_url) as database:
         office = load_office(database, ordered.case.name)
     try:
-        mirror_aliases(settings, ordered.case, office)
+        mirror_aliases(settings, ordered.case, office, with_mlflow=with_mlflow)
     except DriftbookError as error:
         return f"MLflow's aliases do not follow yet, the next build sets them: {error}"
     return None
@@ -203,6 +241,13 @@ def _training(settings: Settings, case: UseCase, version: int) -> dict[str, Any]
     check_bundle(folder)
     record: dict[str, Any] = load_json(folder / "training.json")
     return record
+
+
+def _decided(database: Database, case: UseCase, before: Office) -> dict[str, Any]:
+    """What a person could know who moves no champion: who is in office, and what was decided last."""
+    last = latest_entries(database, case.name)[-1]["decision"]
+    decided = {name: last[name] for name in ("kind", "action", "reasons")}
+    return {"champion": before.champion, "challenger": before.challenger, "decided": decided}
 
 
 def _evidence(training: Mapping[str, Any], *, forced: bool) -> dict[str, Any]:

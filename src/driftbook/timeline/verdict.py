@@ -28,6 +28,7 @@ ACTIONS = {
 ORDERS = {
     "promote": "version {version} promoted by {actor}: {reason}",
     "rollback": "version {version} put back by {actor}: {reason}",
+    "retire": "version {version} retired as challenger by {actor}: {reason}",
     "retrain": "a challenger asked for by {actor}: {reason}",
 }
 PREDICTIONS = frozenset({"prediction", "prediction_score"})
