@@ -21,7 +21,6 @@ from driftbook.storage import canonical_json, write_parquet
 from driftbook.tables import badge
 from driftbook.timeline.duel import guardrails_shown, last_comparison, last_watch
 from driftbook.timeline.familiar import familiar
-from driftbook.timeline.journal import Story
 from driftbook.timeline.models import load_versions
 from driftbook.timeline.scoring import ensure_predictions
 
@@ -39,7 +38,7 @@ def told(tmp_path_factory):
 @pytest.fixture(scope="module")
 def shown(told):
     run, story = told
-    duel = last_comparison(run, story)
+    duel = last_comparison(story.entries, run.policy)
     return duel, familiar(run, duel)
 
 
@@ -89,14 +88,14 @@ def test_what_is_shown_is_the_same_on_the_day_of_the_decision_and_for_ever_after
     run, story = told
     day = promoted_on(story)
     then = run_of(run.settings, day)
-    duel = last_comparison(then, until(story, day))
+    duel = last_comparison(until(story, day).entries, then.policy)
     assert canonical_json(familiar(then, duel).record) == canonical_json(shown[1].record)
     assert duel.days.equals(shown[0].days)
 
 
 def test_a_watch_begins_after_the_promotion_and_tells_what_is_known_of_it(told):
     run, story = told
-    watch = last_watch(run, story)
+    watch = last_watch(story.entries, run.policy)
     last = story.entries[-1]["watch"]
     assert (watch.action, list(watch.reasons)) == (last["action"], last["reasons"])
     assert watch.state == "watched", "no warning as long as all is well"
@@ -110,7 +109,7 @@ def test_a_watch_begins_after_the_promotion_and_tells_what_is_known_of_it(told):
 def test_a_champion_that_is_taken_back_is_shown_with_that_decision(told):
     worse = evidence_of(*[(146, 50)] * 4)
     decision = decide_rollback(worse, RollbackPolicy(), metric="accuracy")
-    watch = last_watch(told[0], Story((entry_of("rollback", decision),), given=0, revision=1))
+    watch = last_watch((entry_of("rollback", decision),), told[0].policy)
     assert (watch.action, watch.state) == ("rollback", "taken back")
     assert "db-bad" in badge(watch.state)
     assert watch.title == "Version 1 watched against version 2, as of 2026-06-12"
@@ -120,7 +119,7 @@ def test_a_champion_that_is_taken_back_is_shown_with_that_decision(told):
 def test_before_any_challenger_nothing_is_compared_and_nobody_watched(told):
     run, story = told
     early = until(story, story.entries[0]["day"])
-    duel, watch = last_comparison(run, early), last_watch(run, early)
+    duel, watch = last_comparison(early.entries, run.policy), last_watch(early.entries, run.policy)
     assert (duel.action, duel.rows, watch.action) == ("not_needed", 0, "not_needed")
     seen = familiar(run, duel)
     assert (seen.rows, seen.record) == (0, {"schema": 1, "status": "not_needed"})
@@ -135,8 +134,8 @@ def test_before_any_challenger_nothing_is_compared_and_nobody_watched(told):
 
 def test_a_comparison_without_a_target_shows_no_differences(told, shown):
     nothing = decide_promotion(shown[0].evidence.until(date(2026, 5, 1)), PromotionPolicy())
-    story = Story((entry_of("promotion", nothing, day="2026-05-20"),), given=0, revision=1)
-    run, duel = told[0], last_comparison(told[0], story)
+    run, entry = told[0], entry_of("promotion", nothing, day="2026-05-20")
+    duel = last_comparison([entry], run.policy)
     assert duel.rows == 0
     seen = familiar(run, duel)
     assert {line["difference"] for line in seen.lines} == {None}
@@ -147,10 +146,9 @@ def test_records_from_before_the_guardrails_and_the_watch_are_shown_without(told
     old = decide_promotion(evidence_of(*[(146, 50)] * 3), PromotionPolicy())
     entry = entry_of("promotion", old)
     del entry["watch"]
-    story = Story((entry,), given=0, revision=1)
-    duel = last_comparison(told[0], story)
+    duel = last_comparison([entry], told[0].policy)
     assert (duel.action, duel.guardrails.height) == ("promote", 0)
-    assert last_watch(told[0], story).action == "not_needed"
+    assert last_watch([entry], told[0].policy).action == "not_needed"
 
 
 def test_guardrails_say_what_was_found_and_what_is_allowed(shown):
@@ -179,7 +177,7 @@ def test_traffic_that_a_service_split_is_seen_as_two_arms(told, tmp_path):
     run, story = told
     shutil.copytree(run.settings.root, tmp_path / "desk")
     split = run_of(Settings(root=tmp_path / "desk"), LAST)
-    duel = last_comparison(split, story)
+    duel = last_comparison(story.entries, split.policy)
     scored = ensure_predictions(split, load_versions(split)[duel.evidence.challenger])
     answers = scored.select("row_id", "batch_id", "event_time").with_columns(
         answered_version=pl.when(pl.int_range(pl.len()) % 10 == 0)

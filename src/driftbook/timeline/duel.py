@@ -6,21 +6,19 @@ contradicts its decision.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from driftbook.config import Policy
 from driftbook.config.policy import PromotionPolicy, RollbackPolicy
 from driftbook.decisions.guardrails import Guardrail, judge_guardrails
 from driftbook.decisions.promotion import PromotionEvidence, daily_comparison
 from driftbook.decisions.rollback import daily_watch
 from driftbook.tables import format_value
-from driftbook.timeline.evidence import Reign
-from driftbook.timeline.journal import Entry, Story
-from driftbook.timeline.models import load_versions
-from driftbook.timeline.run import Run
-from driftbook.timeline.walk import reign_start
+from driftbook.timeline.journal import Entry
 
 RECORD_SCHEMA = 1
 
@@ -67,12 +65,12 @@ class Watched:
         return {"continue": "watched", "keep": "stays", "rollback": "taken back"}.get(self.action, self.action)
 
 
-def last_comparison(run: Run, story: Story) -> Duel:
-    """The newest comparison of the story, and where there was none, a duel that says so."""
-    compared = [entry for entry in story.entries if entry["decision"]["kind"] == "promotion"]
+def last_comparison(entries: Sequence[Entry], policy_now: Policy) -> Duel:
+    """The newest comparison of a story, and where there was none, a duel that says so under the policy of now."""
+    compared = [entry for entry in entries if entry["decision"]["kind"] == "promotion"]
     if not compared:
-        policy, reasons, none = run.policy.promotion, ("There is no challenger to compare.",), pl.DataFrame()
-        record = _record(story.entries[-1])
+        policy, reasons, none = policy_now.promotion, ("There is no challenger to compare.",), pl.DataFrame()
+        record = _record(entries[-1])
         return Duel("No comparison", "not_needed", reasons, policy.metric, policy.margin, none, none, record)
     entry = compared[-1]
     decision = entry["decision"]
@@ -93,11 +91,11 @@ def last_comparison(run: Run, story: Story) -> Duel:
     )
 
 
-def last_watch(run: Run, story: Story) -> Watched:
-    """The newest watch of the story, and where no champion was promoted, one that says so."""
-    watches = [(entry, watch) for entry in story.entries if (watch := _watch_of(entry))]
+def last_watch(entries: Sequence[Entry], policy_now: Policy) -> Watched:
+    """The newest watch of a story, and where no champion was promoted, one that says so."""
+    watches = [(entry, watch) for entry in entries if (watch := _watch_of(entry))]
     if not watches:
-        policy, metric = run.policy.rollback, run.policy.promotion.metric
+        policy, metric = policy_now.rollback, policy_now.promotion.metric
         reasons = ("No champion that was promoted is watched.",)
         return Watched("Nobody is watched", "not_needed", reasons, metric, policy.margin, pl.DataFrame())
     entry, watch = watches[-1]
@@ -130,12 +128,6 @@ def guardrails_shown(evidence: PromotionEvidence, policy: PromotionPolicy) -> pl
     rows = [_guardrail(each, policy.metric) for each in judged]
     schema = {"guardrail": pl.String, "found": pl.String, "allowed": pl.String, "rows": pl.Int64, "state": pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def served_reign(run: Run, story: Story) -> Reign:
-    """The drift of the batches that the champion of the last day has served without a break."""
-    champion = story.entries[-1]["during"]["champion"]
-    return Reign.of(run, load_versions(run)[champion], since=reign_start(run, list(story.entries), champion))
 
 
 def _watch_of(entry: Entry) -> dict[str, Any] | None:

@@ -13,7 +13,9 @@ from driftbook.drift.engine import DRIFT_SCHEMA
 from driftbook.timeline.causes import Explanation, explain_reign
 from driftbook.timeline.evidence import Reign
 from driftbook.timeline.journal import Story
+from driftbook.timeline.models import load_versions
 from driftbook.timeline.run import Run
+from driftbook.timeline.walk import reign_start
 
 LEFT_OUT = {"batch_id", "column", "kind", "role", "rows"}
 SHOWN = tuple(name for name in DRIFT_SCHEMA if name not in LEFT_OUT)
@@ -55,6 +57,12 @@ def drift_status(run: Run, reign: Reign, story: Story) -> dict[str, Any]:
         "causes": list(why.causes),
         "decision": {"day": story.entries[-1]["day"], "action": decision["action"], "reasons": decision["reasons"]},
     }
+
+
+def served_reign(run: Run, story: Story) -> Reign:
+    """The drift of the batches that the champion of the last day has served without a break."""
+    champion = story.entries[-1]["during"]["champion"]
+    return Reign.of(run, load_versions(run)[champion], since=reign_start(run, list(story.entries), champion))
 
 
 def _by_column(table: pl.DataFrame, role: str) -> dict[str, list[dict[str, Any]]]:
