@@ -65,32 +65,46 @@ def split_view(champion: Truths, challenger: Truths, *, role: Codes | None = Non
     """
     if not champion.size:
         return None
+    hits, differing = (int(champion.sum()), int(challenger.sum())), int((champion != challenger).sum())
     answered = np.full(champion.size, NOBODY) if role is None else role
     arms = champion[answered == CHAMPION], challenger[answered == CHALLENGER]
     if not all(arm.size for arm in arms):
-        return _expected(champion, challenger)
-    hits, rows = (int(arms[0].sum()), int(arms[1].sum())), (arms[0].size, arms[1].size)
-    share = rows[1] / sum(rows)
-    accuracy = (hits[0] / rows[0], hits[1] / rows[1])
-    return Split(True, rows, accuracy, two_arms(hits, rows), _times(champion, challenger, share))
+        return expected_split(champion.size, hits=hits, differing=differing)
+    won, rows = (int(arms[0].sum()), int(arms[1].sum())), (arms[0].size, arms[1].size)
+    both = (hits[0] / champion.size, hits[1] / champion.size)
+    times = _times(both, differing / champion.size, rows[1] / sum(rows))
+    return Split(True, rows, (won[0] / rows[0], won[1] / rows[1]), two_arms(won, rows), times)
 
 
-def _expected(champion: Truths, challenger: Truths) -> Split:
-    """What a split by :data:`CHALLENGER_SHARE` would have shown on average of the difference on these rows."""
-    small = round(champion.size * CHALLENGER_SHARE)
-    rows = (champion.size - small, small)
-    accuracy = (float(champion.mean()), float(challenger.mean()))
+def expected_split(rows: int, *, hits: tuple[int, int], differing: int) -> Split:
+    """What a split by :data:`CHALLENGER_SHARE` would have shown on average of rows that both models decided.
+
+    Parameters
+    ----------
+    hits
+        Right decisions of champion and challenger.
+    differing
+        Rows that one of them decided rightly and the other did not.
+
+    Examples
+    --------
+    >>> found = expected_split(400, hits=(300, 400), differing=100)
+    >>> found.rows, found.result.difference, round(found.times, 1)
+    ((360, 40), 0.25, 1.1)
+    """
+    small = round(rows * CHALLENGER_SHARE)
+    accuracy = (hits[0] / rows, hits[1] / rows)
     difference = accuracy[1] - accuracy[0]
-    error = math.sqrt(_arms_variance(accuracy, CHALLENGER_SHARE) / champion.size)
+    error = math.sqrt(_arms_variance(accuracy, CHALLENGER_SHARE) / rows)
     result = Paired(difference, max(-1.0, difference - Z * error), min(1.0, difference + Z * error))
-    return Split(False, rows, accuracy, result, _times(champion, challenger, CHALLENGER_SHARE))
+    times = _times(accuracy, differing / rows, CHALLENGER_SHARE)
+    return Split(False, (rows - small, small), accuracy, result, times)
 
 
-def _times(champion: Truths, challenger: Truths, share: float) -> float | None:
+def _times(accuracy: tuple[float, float], differing: float, share: float) -> float | None:
     """Variance of the difference from two arms over that from every row twice, at the same number of rows."""
-    paired = float(np.var(challenger.astype(np.float64) - champion))
-    arms = _arms_variance((float(champion.mean()), float(challenger.mean())), share)
-    return arms / paired if paired > 0 else None
+    paired = differing - (accuracy[1] - accuracy[0]) ** 2
+    return _arms_variance(accuracy, share) / paired if paired > 0 else None
 
 
 def _arms_variance(accuracy: tuple[float, float], share: float) -> float:

@@ -32,7 +32,7 @@ from driftbook.model.isotonic import Recalibration
 from driftbook.model.outliers import OutlierDetector
 from driftbook.model.training import Training, train
 from driftbook.storage import canonical_json, load_json, sha256_file, sha256_text, write_json, writing
-from driftbook.timeline.run import Run
+from driftbook.timeline.run import Run, version_label
 from driftbook.timeline.window import choose_window
 
 PACKAGE = Path(__file__).parents[1]
@@ -97,7 +97,7 @@ class Version:
     @property
     def label(self) -> str:
         """Name of the folder that holds what it says of batches."""
-        return f"version={self.number}-{self.training['key'][:12]}"
+        return version_label(self.number, self.training)
 
     @property
     def passed(self) -> bool:

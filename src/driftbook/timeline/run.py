@@ -6,9 +6,11 @@ counts: models it trains stay in a folder of their own, no decision is committed
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from driftbook.config import Policy, Settings, UseCase
 
@@ -37,3 +39,14 @@ class Run:
     def report_folder(self) -> Path:
         """Folder of this run's products."""
         return next(iter(self.products.values())).parent
+
+
+def version_label(number: int, training: Mapping[str, Any]) -> str:
+    """Name of the folder that holds what a version says of batches: a version trained anew begins another one.
+
+    Examples
+    --------
+    >>> version_label(2, {"key": "5e1f0c9d2b7a4466"})
+    'version=2-5e1f0c9d2b7a'
+    """
+    return f"version={number}-{training['key'][:12]}"
