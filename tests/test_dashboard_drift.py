@@ -163,4 +163,4 @@ def test_a_long_history_is_drawn_by_weeks(tmp_path):
     late = {"drift_days": drift_days(days), "distributions": distributions(days)}
     page = shown(load_known(make_desk(tmp_path, entries=story, tables=day_tables() | late), "churn"))
     assert "By weeks, named by their Monday: the worst day of a week stands for it." in page
-    assert "Drifted in 29 of 30 batches, at most 2.5× its threshold." in page
+    assert "Drifted in 29 of 30 weeks, at most 2.5× its threshold." in page

@@ -502,7 +502,7 @@ def test_values_without_a_bar_of_their_own_are_said_to_be_rare_or_new() -> None:
 
 def test_a_group_of_rows_whose_prediction_lies_outside_its_interval_is_a_diamond() -> None:
     figure = figures.calibration_curve(BINS)
-    assert figure.description == "2 groups of rows, 1 agrees with its prediction within chance."
+    assert figure.description == "Predictions are off by 3 points on average; 1 of 2 groups of rows within chance."
     assert figure.svg.count("<circle") == 1
 
 

@@ -27,7 +27,7 @@ STYLE = """
 """
 
 
-def picture(draw: Callable[[], Figure], *, wide: bool = False, found: str = "", told: bool = False) -> str:
+def picture(draw: Callable[[], Figure], *, wide: bool = False, found: str = "", rests_on: str = "") -> str:
     """A figure as it stands in a card; where there is nothing to draw, the sentence that says so.
 
     Parameters
@@ -37,9 +37,9 @@ def picture(draw: Callable[[], Figure], *, wide: bool = False, found: str = "", 
     wide
         For a card that takes a whole row.
     found
-        What it shows, in a sentence in front of how it is read.
-    told
-        The figure's own description is that sentence.
+        What it shows, in a sentence in front of how it is read; its own description where none is given.
+    rests_on
+        Which rows it is drawn from, in a sentence.
 
     Examples
     --------
@@ -53,8 +53,7 @@ def picture(draw: Callable[[], Figure], *, wide: bool = False, found: str = "", 
         return note(large.description)
     with drawn_on(PHONE):
         small = draw()
-    sentence = large.description if told else found
-    strong = f"<strong>{prose(sentence)}</strong>" if sentence else ""
-    caption = f"<figcaption>{strong}{prose(' '.join(large.how_to_read))}</figcaption>"
+    lines = " ".join(filter(None, (rests_on, *large.how_to_read)))
+    caption = f"<figcaption><strong>{prose(found or large.description)}</strong>{prose(lines)}</figcaption>"
     drawings = f'<div class="dash-large">{large.svg}</div><div class="dash-phone">{small.svg}</div>'
     return f'<figure class="dash-picture {"dash-whole" if wide else "dash-half"}">{caption}{drawings}</figure>'

@@ -69,6 +69,7 @@ margin-top:.15em}
 .dash-case{min-width:0}.dash-case h3{margin-top:.2em}.dash-case .dash-tiles.dash-tiles dd{font-size:17px}
 .dash-note{margin:.3em 0 .8em;color:var(--dash-dim);max-width:78ch}
 .dash-note.dash-is-watch,.dash-note.dash-is-bad{color:var(--dash-ink);border-left:4px solid;padding-left:12px}
+.dash-tiles+.dash-said{margin-top:.9em}
 .dash-said{margin:.2em 0 .8em;padding-left:1.15em}.dash-said li{margin:.2em 0}
 .dash-alerts{list-style:none;margin:0;padding:0}
 .dash-alerts>li{border-left:4px solid var(--dash-line);padding:0 0 1px 14px;margin:0 0 20px}
@@ -153,7 +154,8 @@ NARROW = """
 .dash-tiles{grid-template-columns:repeat(auto-fill,minmax(min(136px,100%),1fr))}
 .dash-tiles.dash-tiles dd{font-size:20px}
 .dash .db-table th,.dash .db-table .db-w{white-space:normal!important;min-width:0!important}
-.dash .db-table th,.dash .db-table td{padding-right:.8em!important}}
+.dash .db-table th,.dash .db-table td{padding-right:.8em!important}
+.dash-scores .db-table :is(th,td):is(:nth-child(2),:nth-child(4)){display:none}}
 @media(prefers-reduced-motion:reduce){.dash-bar i{transition:none}}
 """
 STYLE = (

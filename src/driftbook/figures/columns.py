@@ -24,7 +24,7 @@ from driftbook.tables import format_value
 NAMED = 8  # columns that are named where they would not meet anyway
 
 
-def column_over_time(rows: pl.DataFrame, *, column: str) -> Figure:
+def column_over_time(rows: pl.DataFrame, *, column: str, units: str = "batches") -> Figure:
     """The strongest signal of one column, batch by batch, as a multiple of its threshold.
 
     Parameters
@@ -33,6 +33,8 @@ def column_over_time(rows: pl.DataFrame, *, column: str) -> Figure:
         The long drift table, or its rows of that column.
     column
         Which one.
+    units
+        What a ``batch_id`` stands for.
 
     Examples
     --------
@@ -67,7 +69,7 @@ def column_over_time(rows: pl.DataFrame, *, column: str) -> Figure:
         canvas.marker(shape, center, color=color, size=size, hollow=not row["drifted"], tip=described(row))
     panel.batches(ids)
     most = f", at most {times(max(known))} its threshold" if known else ", and cannot be told"
-    return canvas.figure(title, f"Drifted in {own['drifted'].sum()} of {len(ids)} batches{most}.")
+    return canvas.figure(title, f"Drifted in {own['drifted'].sum()} of {len(ids)} {units}{most}.")
 
 
 def drift_by_importance(rows: pl.DataFrame) -> Figure:
@@ -83,7 +85,7 @@ def drift_by_importance(rows: pl.DataFrame) -> Figure:
     >>> row = {"batch_id": "2026-06-01", "column": "age", "role": "feature", "method": "psi", "on": "statistic"}
     >>> row |= {"statistic": 0.2, "p_value": None, "drift_score": 0.2, "threshold": 0.1, "drifted": True, "note": None}
     >>> drift_by_importance(pl.DataFrame([row | {"importance": 0.4}]))
-    Figure: Drift and importance. 1 of 1 columns drifted; they carry 40 % of the model's score.
+    Figure: Drift and importance. 1 of 1 features drifted; they carry 40 % of the model's score.
     """
     title = "Drift and importance"
     features = rows.filter(pl.col("role") == "feature").drop_nulls("importance")
@@ -115,7 +117,7 @@ def drift_by_importance(rows: pl.DataFrame) -> Figure:
     drifted = ranked.filter("drifted")
     part = format_value(float(drifted["importance"].sum()), format="percent").replace("\u00a0", " ")
     words = f"; they carry {part} of the model's score" if drifted.height else ""
-    return canvas.figure(title, f"{drifted.height} of {ranked.height} columns drifted{words}.")
+    return canvas.figure(title, f"{drifted.height} of {ranked.height} features drifted{words}.")
 
 
 def _names(panel: Panel, rows: pl.DataFrame) -> None:

@@ -81,7 +81,7 @@ def calibration_curve(bins: pl.DataFrame) -> Figure:
     --------
     >>> one = {"predicted": [0.2], "observed": [0.3], "low": [0.1], "high": [0.5], "rows": [40]}
     >>> calibration_curve(pl.DataFrame(one))
-    Figure: Calibration. 1 group of rows, 1 agrees with its prediction within chance.
+    Figure: Calibration. Predictions are off by 10 points on average; 1 of 1 group of rows within chance.
     """
     title = "Calibration"
     bins = bins.filter(pl.col("rows") > 0)
@@ -98,10 +98,11 @@ def calibration_curve(bins: pl.DataFrame) -> Figure:
     rows = list(bins.sort("predicted").iter_rows(named=True))
     canvas.path([(panel.px(row["predicted"]), panel.py(row["observed"])) for row in rows], color=BLUE, width=1.4)
     below = Panel(canvas, LEFT, panel.bottom + 14, width, 46, (0, 1), (0, float(max(row["rows"] for row in rows))))
-    agreeing = 0
+    agreeing, apart = 0, 0.0
     for row in rows:
         agrees = row["low"] <= row["predicted"] <= row["high"]
         agreeing += agrees
+        apart += row["rows"] * abs(row["predicted"] - row["observed"])
         place = panel.px(row["predicted"])
         predicted, observed, low, high = (
             format_value(row[name], format="percent") for name in ("predicted", "observed", "low", "high")
@@ -114,9 +115,9 @@ def calibration_curve(bins: pl.DataFrame) -> Figure:
         canvas.rect((place - 7, below.py(row["rows"])), size, fill=GREY, opacity=0.6, tip=tip)
     canvas.text(LEFT - 7, below.bottom - 4, "rows", anchor="end", css="d")
     below.x_axis("predicted probability", format="percent")
-    groups = f"{len(rows)} group{'' if len(rows) == 1 else 's'} of rows"
-    agree = f"{agreeing} agree{'s with its prediction' if agreeing == 1 else ' with their prediction'} within chance"
-    return canvas.figure(title, f"{groups}, {agree}.")
+    points = format_value(round(100 * apart / sum(row["rows"] for row in rows), 2))
+    groups = f"{agreeing} of {len(rows)} group{'' if len(rows) == 1 else 's'} of rows within chance"
+    return canvas.figure(title, f"Predictions are off by {points} points on average; {groups}.")
 
 
 def _rates(panel: Panel, name: str, across: str) -> None:

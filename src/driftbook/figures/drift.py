@@ -144,7 +144,7 @@ def drift_bars(table: pl.DataFrame, batch_id: str, *, max_columns: int = 20, tit
         title, "Bars: strongest signal as a multiple of its threshold. Beyond the line a column has drifted."
     )
     limits = (math.log2(LEAST), math.log2(highest * 1.1))
-    left, margin = canvas.sheet.room(180, 112), canvas.sheet.room(220, 92)
+    left, margin = canvas.sheet.room(180, 120), canvas.sheet.room(220, 64)
     panel = Panel(canvas, left, 72, canvas.width - left - margin, ROW * shown.height, limits, (0, 1))
     every = 1 + int(panel.width / (limits[1] - limits[0]) < 26)
     for number, each in enumerate(TICKS):
@@ -158,14 +158,16 @@ def drift_bars(table: pl.DataFrame, batch_id: str, *, max_columns: int = 20, tit
         top = panel.top + ROW * line
         css = "b" if row["drifted"] else ""
         name = shown_name(row)
-        canvas.text(left - 10, top + 15, shorten(name, width=left - 15), anchor="end", css=css, tip=name)
+        canvas.text(left - 10, top + 15, shorten(name, width=left - 20), anchor="end", css=css, tip=name)
         value = row["excess"]
         end = panel.px(logarithm(value)) if value is not None else panel.left
         color = ROSE if row["drifted"] else BLUE
         canvas.rect((panel.left, top + 4), (end - panel.left, ROW - 8), fill=color, opacity=0.8, tip=described(row))
         short = SHORT_NAMES.get(row["method"], plain(row["method"]))
-        measured = shown_value(row) if canvas.sheet.room(1, 0) else times(value) if value is not None else ""
-        text = ("◆ " if row["drifted"] else "? " if value is None else "") + (row["note"] or f"{short} {measured}")
+        text = row["note"] or f"{short} {shown_value(row)}"
+        if not canvas.sheet.room(1, 0):
+            text = times(value) if value is not None else ""
+        text = ("◆ " if row["drifted"] else "? " if value is None else "") + text
         room = canvas.width - panel.right - 14
         canvas.text(panel.right + 10, top + 15, shorten(text, width=room), css=css or "d", tip=described(row))
     zero = panel.px(0.0)

@@ -28,7 +28,12 @@ _HOW = "Blue: below the threshold, the paler the calmer. Rose with a diamond: dr
 
 
 def drift_heatmap(
-    table: pl.DataFrame, *, max_columns: int = 28, marks: Sequence[Mark] = (), title: str = "Drift by column and batch"
+    table: pl.DataFrame,
+    *,
+    max_columns: int = 28,
+    marks: Sequence[Mark] = (),
+    title: str = "Drift by column and batch",
+    units: str = "batches",
 ) -> Figure:
     """Columns by batches: the darker, the nearer to the threshold; a diamond where it drifted.
 
@@ -40,6 +45,8 @@ def drift_heatmap(
         Columns with the least excess beyond these are counted, not drawn.
     marks
         Moments to name.
+    units
+        What a ``batch_id`` stands for.
     """
     if table.is_empty():
         return notice(title, "No batch has been compared yet.")
@@ -79,7 +86,7 @@ def drift_heatmap(
         canvas.text(panel.right, panel.bottom + 36, words, anchor="end", css="d")
     columns = ranked.filter(pl.col("group") > 0)
     found = f"{columns['drifted'].sum()} of {columns.height} columns drifted in at least one of"
-    return canvas.figure(title, f"{found} {table['batch_id'].n_unique()} batches. {words}".strip())
+    return canvas.figure(title, f"{found} {table['batch_id'].n_unique()} {units}. {words}".strip())
 
 
 def _ranked(cells: pl.DataFrame) -> pl.DataFrame:

@@ -66,7 +66,7 @@ def draw_histogram(
     """
     most = max(*(max(each) for each in shares), *missing, 1e-9) * 1.08
     canvas = Canvas(height=318 if words.effect else 302)
-    left, margin = canvas.sheet.room(64, 52), canvas.sheet.room(120, 106)
+    left, margin = canvas.sheet.room(64, 52), canvas.sheet.room(120, 116)
     width, bin_width = canvas.width - left - margin, (edges[-1] - edges[0]) / (len(edges) - 1)
     ends = (edges[0] - bin_width * outer[0], edges[-1] + bin_width * outer[1])
     panel = Panel(canvas, left, words.heading(canvas) + 20, width, 172, x=ends, y=(0, most))

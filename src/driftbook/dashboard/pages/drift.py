@@ -48,7 +48,7 @@ def _summary(known: Known, selection: Selection) -> str:
     columns, drifted = rows.filter(pl.col("role") != WHOLE), rows.filter("drifted")
     heard = drifted.filter("matters")
     features = heard.filter(pl.col("role") == "feature")
-    loudest = rows.sort("excess", nulls_last=True, descending=True).row(0, named=True)
+    loudest = _loudest(rows)
     moved = heard.filter(pl.col("role") != WHOLE)
     numbers = [
         Tile(
@@ -59,7 +59,7 @@ def _summary(known: Known, selection: Selection) -> str:
         ),
         Tile(
             "strongest signal",
-            times(loudest["excess"]) if loudest["excess"] is not None else None,
+            _at(loudest),
             note=f"{shown_name(loudest)}: {plain(loudest['method'])} {shown_value(loudest)}",
         ),
         Tile(
@@ -104,8 +104,9 @@ def promise(policy: Policy, alarmed: Sequence[bool]) -> list[str]:
 
 def _bars(known: Known, selection: Selection) -> str:
     rows = _today(known)
-    day = str(rows["batch_id"][0])
-    return picture(lambda: drift_bars(rows, day, max_columns=SHOWN_BARS), told=True)
+    day, first = str(rows["batch_id"][0]), _loudest(rows)
+    found = f"Strongest on {day}: {shown_name(first)}, {_at(first)} its limit."
+    return picture(lambda: drift_bars(rows, day, max_columns=SHOWN_BARS), found=found)
 
 
 def _scores(known: Known, selection: Selection) -> str:
@@ -115,7 +116,7 @@ def _scores(known: Known, selection: Selection) -> str:
         pl.Series("column", [shown_name(row) for row in rows.iter_rows(named=True)], dtype=pl.String),
         pl.Series("strongest signal", [_signal(row) for row in rows.iter_rows(named=True)], dtype=pl.String),
         "excess",
-        "importance",
+        pl.col("importance").round(3),
         pl.when(silent).then(pl.lit("wakes nobody")).otherwise("band").alias("band"),
     )
     whole = ROWS.value(known, selection) == "all"
@@ -127,14 +128,14 @@ def _scores(known: Known, selection: Selection) -> str:
         labels=labels,
         max_rows=rows.height if whole else SHOWN_ROWS,
     )
-    return show(found)
+    return f'<div class="dash-scores">{show(found)}</div>'
 
 
 def _map(known: Known, selection: Selection) -> str:
     rows, by_week = _over_time(known)
     marks = changes(known)
-    weekly = note(BY_WEEKS) if by_week else ""
-    return weekly + picture(lambda: drift_heatmap(rows, max_columns=SHOWN_COLUMNS, marks=marks), wide=True, told=True)
+    weekly, units = (note(BY_WEEKS), "weeks") if by_week else ("", "days")
+    return weekly + picture(lambda: drift_heatmap(rows, max_columns=SHOWN_COLUMNS, marks=marks, units=units), wide=True)
 
 
 def _distribution(known: Known, selection: Selection) -> str:
@@ -158,13 +159,13 @@ def _distribution(known: Known, selection: Selection) -> str:
 def _history(known: Known, selection: Selection) -> str:
     column = COLUMN.value(known, selection)
     rows, by_week = _over_time(known, column=column)
-    weekly = note(BY_WEEKS) if by_week else ""
-    return weekly + picture(lambda: column_over_time(rows, column=column), told=True)
+    weekly, units = (note(BY_WEEKS), "weeks") if by_week else ("", "days")
+    return weekly + picture(lambda: column_over_time(rows, column=column, units=units))
 
 
 def _importance(known: Known, selection: Selection) -> str:
     rows = _today(known)
-    return picture(lambda: drift_by_importance(rows), told=True)
+    return picture(lambda: drift_by_importance(rows))
 
 
 def _moved(known: Known, column: str) -> str:
@@ -210,6 +211,15 @@ def _over_time(known: Known, *, column: str | None = None) -> tuple[pl.DataFrame
     return strongest(weekly), True
 
 
+def _loudest(rows: pl.DataFrame) -> dict[str, Any]:
+    """The row that lies furthest beyond its limit, or comes nearest to it."""
+    return rows.sort("excess", nulls_last=True, descending=True).row(0, named=True)
+
+
+def _at(row: dict[str, Any]) -> str:
+    return "cannot tell" if row["excess"] is None else times(row["excess"])
+
+
 def _ranked(rows: pl.DataFrame) -> pl.DataFrame:
     """What somebody is told of first, then what drifted, then the strongest."""
     heard = pl.col("drifted") & pl.col("matters")
@@ -233,9 +243,7 @@ def _signal(row: dict[str, Any]) -> str:
 
 
 def _strength(row: dict[str, Any]) -> str:
-    if row["excess"] is None:
-        return " (cannot tell)"
-    return f" ({'◆ ' if row['drifted'] else ''}{times(row['excess'])})"
+    return f" ({'◆ ' if row['drifted'] else ''}{_at(row)})"
 
 
 PAGE = Page(

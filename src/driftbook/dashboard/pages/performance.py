@@ -118,7 +118,7 @@ def _confusion(known: Known, selection: Selection) -> str:
         return note(_nothing(version))
     classes = classes_of(known, version, rows)
     counts = confusion(rows, classes).tolist()
-    return picture(lambda: confusion_matrix(counts, classes), found=_rows_told(rows, version))
+    return picture(lambda: confusion_matrix(counts, classes), rests_on=_rows_told(rows, version))
 
 
 def _ranking(known: Known, selection: Selection) -> str:
@@ -130,7 +130,7 @@ def _ranking(known: Known, selection: Selection) -> str:
     roc, precision_recall = ranking(rows)
     tested = known.training(version)["metrics"].get("roc_auc")
     before = f" Held-out rows in training: ROC AUC {format_value(tested['value'])}." if tested else ""
-    return picture(lambda: ranking_curves(roc, precision_recall), found=f"{_rows_told(rows, version)}{before}")
+    return picture(lambda: ranking_curves(roc, precision_recall), rests_on=f"{_rows_told(rows, version)}{before}")
 
 
 def _calibration(known: Known, selection: Selection) -> str:
@@ -141,7 +141,7 @@ def _calibration(known: Known, selection: Selection) -> str:
         return note(_nothing(version))
     bins = calibration(rows)
     told = f"{_rows_told(rows, version)} Probability of {known.case.columns.positive_class}."
-    return picture(lambda: calibration_curve(bins), found=told)
+    return picture(lambda: calibration_curve(bins), rests_on=told)
 
 
 def _segment(known: Known, selection: Selection) -> str:
@@ -155,8 +155,11 @@ def _segment(known: Known, selection: Selection) -> str:
     shares, level = right_by_value(rows), int(rows["correct"].sum()) / int(rows["rows"].sum())
     title = f"Right decisions by {column}"
     together = f"all rows together {format_value(level, format='percent')}"
-    found = f"{title}; {together}. {_rows_told(rows, version)}"
-    return picture(lambda: share_per_value(shares, title=title, level=level), found=found)
+    return picture(
+        lambda: share_per_value(shares, title=title, level=level),
+        found=f"{title}; {together}.",
+        rests_on=_rows_told(rows, version),
+    )
 
 
 def _realised_tile(seen: dict[str, Any] | None) -> Tile:
