@@ -197,6 +197,20 @@ def weighed() -> pl.DataFrame:
 SHARES = {"rows": [100, 0], "share": [0.2, None], "low": [0.1, None], "high": [0.3, None]}
 BY_BATCH = pl.DataFrame({"batch_id": IDS[2:4], **SHARES})
 BY_VALUE = pl.DataFrame({"value": [EVIL, EVIL], "side": ["then", EVIL], **SHARES})
+LEVELS = pl.DataFrame(
+    [
+        {"batch_id": IDS[2], "rows": 9, "0.05": 0.1, "0.25": 0.2, "0.5": 0.3, "0.75": 0.4, "0.95": 0.9},
+        {"batch_id": IDS[3], "rows": 8, "0.05": 0.1, "0.25": 0.3, "0.5": 0.5, "0.75": 0.6, "0.95": 1.0},
+    ]
+)
+CLASSES = pl.DataFrame(
+    {
+        "batch_id": [IDS[2], IDS[2], IDS[3], IDS[5], IDS[5]],
+        "name": ["no", EVIL, "no", "no", EVIL],
+        "share": [0.75, 0.25, 1.0, 0.7, 0.3],
+        "rows": [100, 100, 90, 80, 80],
+    }
+)
 MARKS = [(DAYS[3], EVIL), (IDS[3], "second"), ("2030-01-01", "beyond the end")]
 ALERTS = pl.DataFrame(
     {
@@ -223,6 +237,8 @@ FULL: dict[str, Callable[[], figures.Figure]] = {
         pl.Series([EVIL, "b", None]), pl.Series(["b", "new"]), column="contract"
     ),
     "score_over_time": lambda: figures.score_over_time(scores(), reference=pl.Series([0.1, 0.4]), marks=MARKS),
+    "score_levels_over_time": lambda: figures.score_levels_over_time(LEVELS, reference={0.5: 0.4}, marks=MARKS),
+    "share_lines": lambda: figures.share_lines(CLASSES, title=EVIL, how="How.", levels={EVIL: 0.2, "?": 0.1}),
     "model_quality": lambda: figures.model_quality(REPORT),
     "feature_importance": lambda: figures.feature_importance(
         [{"feature": EVIL, "contribution": 0.4, "gain": 3.0}, {"feature": "age", "contribution": 0.1, "gain": 1.0}]
@@ -264,6 +280,8 @@ EMPTY: dict[str, Callable[[], figures.Figure]] = {
         pl.Series([None], dtype=pl.Float64), pl.Series([], dtype=pl.Float64), column="age"
     ),
     "score_over_time": lambda: figures.score_over_time(scores().clear()),
+    "score_levels_over_time": lambda: figures.score_levels_over_time(LEVELS.clear()),
+    "share_lines": lambda: figures.share_lines(CLASSES.clear(), title="Predicted classes"),
     "model_quality": lambda: figures.model_quality({}),
     "feature_importance": lambda: figures.feature_importance([]),
     "metric_over_time": lambda: figures.metric_over_time(PERFORMANCE, "roc_auc"),
@@ -584,3 +602,21 @@ def test_no_name_in_the_story_meets_another_or_leaves_the_sheet(width):
 def test_a_request_has_no_version_in_the_story():
     asked = {"action": "retrain", "version": None}
     assert [name.text for name in _names([(0, asked)], ["2026-06-01"], width=760.0)] == ["retraining asked for, 1 Jun"]
+
+
+def test_a_line_stops_where_a_batch_lacks_its_share_and_every_name_stands_at_its_end() -> None:
+    figure = figures.share_lines(CLASSES, title="Predicted classes")
+    assert figure.description == f"3 batches; no 70 %, {EVIL} 30 %."
+    ends = [each.text for each in parsed(figure).iter() if each.attrib.get("class") == "b"]
+    assert ends == ["no", EVIL[:17] + "…"], "the larger share above"
+    lines = [each.attrib["d"] for each in parsed(figure).iter() if each.attrib.get("fill") == "none"]
+    assert [line.count("L") for line in lines if "M" in line][:3] == [2, 0, 0], "no line across the gap of the second"
+
+
+def test_kept_quantiles_are_drawn_as_the_predictions_themselves() -> None:
+    columns = [
+        pl.col("prediction_score").quantile(level, "linear").alias(f"{level}")
+        for level in (0.05, 0.25, 0.5, 0.75, 0.95)
+    ]
+    kept = scores().drop_nulls().group_by("batch_id").agg(pl.len().alias("rows"), *columns).sort("batch_id")
+    assert figures.score_levels_over_time(kept).svg == figures.score_over_time(scores()).svg

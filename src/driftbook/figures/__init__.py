@@ -11,10 +11,12 @@ from driftbook.figures.columns import column_over_time, drift_by_importance
 from driftbook.figures.confusion import confusion_matrix, confusion_pair
 from driftbook.figures.curves import calibration_curve, ranking_curves
 from driftbook.figures.decisions import comparison, story
-from driftbook.figures.distributions import reference_vs_counts, reference_vs_current, score_over_time
+from driftbook.figures.distributions import reference_vs_counts, reference_vs_current
 from driftbook.figures.drift import drift_bars, drift_timeline, weighted_drift
 from driftbook.figures.heat_map import drift_heatmap
+from driftbook.figures.lines import share_lines
 from driftbook.figures.models import feature_importance, metric_over_time, model_quality
+from driftbook.figures.scores import score_levels_over_time, score_over_time
 from driftbook.figures.shares import share_by_value, share_over_time, share_per_value
 from driftbook.figures.views import difference_views
 from driftbook.figures.watch import champion_watch
@@ -41,8 +43,10 @@ __all__ = [
     "ranking_curves",
     "reference_vs_counts",
     "reference_vs_current",
+    "score_levels_over_time",
     "score_over_time",
     "share_by_value",
+    "share_lines",
     "share_over_time",
     "share_per_value",
     "story",

@@ -1,4 +1,4 @@
-"""Figures of distributions: one column in reference and current rows, and the score as it moves over batches."""
+"""Figures of distributions: one column in reference and current rows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from driftbook.figures.canvas import BLUE, GREY, Canvas, Figure, notice
-from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
+from driftbook.figures.canvas import Figure, notice
 from driftbook.figures.two_sides import Words, draw_bars, draw_histogram
-from driftbook.tables import format_value
 
 BINS = 36
 EMPTY = "Neither side has a value: the column is empty."
@@ -84,64 +82,6 @@ def reference_vs_counts(
         outer = (below, above)
         return draw_histogram(reference["edges"], shares, missing, column=column, words=words, outer=outer)
     return draw_bars(_shares_of_values(sides, rows), words=words)
-
-
-def score_over_time(
-    predictions: pl.DataFrame,
-    *,
-    reference: pl.Series | None = None,
-    marks: Sequence[Mark] = (),
-    name: str = "predicted score",
-) -> Figure:
-    """Quantiles of the prediction score, batch by batch.
-
-    Parameters
-    ----------
-    predictions
-        ``batch_id`` and ``prediction_score``, a row per prediction.
-    reference
-        Scores of the reference; their median and quartiles are drawn as level lines.
-    marks
-        Moments to name.
-    """
-    title = f"{name.capitalize()} over time"
-    frame = predictions.drop_nulls("prediction_score")
-    if frame.is_empty():
-        return notice(title, "No batch has been scored yet.")
-    levels = (0.05, 0.25, 0.5, 0.75, 0.95)
-    columns = [pl.col("prediction_score").quantile(level, "linear").alias(f"{level}") for level in levels]
-    daily = frame.group_by("batch_id").agg(pl.len(), *columns).sort("batch_id").tail(MAX_BATCHES)
-    ids = daily["batch_id"].to_list()
-    canvas = Canvas(height=292 + mark_rows(marks, ids))
-    how = "Line: median of a batch. Dark band: the middle half. Light band: 90 % of the rows."
-    known = reference is not None and reference.len() > 0
-    canvas.heading(title, f"{how} Dashed: in training." if known else how)
-    panel = over_batches(canvas, ids, y=(0, 1), top=72 + mark_rows(marks, ids), height=176, right=96)
-    panel.y_axis("score")
-    edges = {level: [(panel.px(i), panel.py(v)) for i, v in enumerate(daily[f"{level}"])] for level in levels}
-    canvas.area([*edges[0.05], *reversed(edges[0.95])], fill=BLUE, opacity=0.16)
-    canvas.area([*edges[0.25], *reversed(edges[0.75])], fill=BLUE, opacity=0.28)
-    canvas.path(edges[0.5], color=BLUE)
-    for row, place in zip(daily.iter_rows(named=True), edges[0.5], strict=True):
-        quantiles = ", ".join(f"{level:.0%} {format_value(row[f'{level}'])}" for level in levels)
-        canvas.marker("circle", place, color=BLUE, size=3, tip=f"{row['batch_id']}: {row['len']:,} rows; {quantiles}")
-    if reference is not None and known:
-        _reference_levels(panel, reference)
-    panel.batches(ids)
-    panel.marks(marks, ids)
-    first, last = (format_value(daily["0.5"][place]) for place in (0, -1))
-    return canvas.figure(title, f"{len(ids)} batches; the median score moves from {first} to {last}.")
-
-
-def _reference_levels(panel: Panel, reference: pl.Series) -> None:
-    """Median and quartiles of the reference as level lines; names that would meet move up."""
-    lowest = panel.bottom + 4
-    for level, text in ((0.25, "lower quartile"), (0.5, "median"), (0.75, "upper quartile")):
-        height = panel.py(float(reference.quantile(level, "linear") or 0.0))
-        panel.canvas.line((panel.left, height), (panel.right, height), color=GREY, width=1.5, dash="6 4")
-        place = min(height + 4, lowest)
-        panel.beside(height, text, css="d", lower=place - height - 4)
-        lowest = place - 14
 
 
 def _histogram(samples: list[np.ndarray], missing: list[float], *, column: str, words: Words) -> Figure:

@@ -48,7 +48,7 @@ def champion_watch(days: pl.DataFrame, *, metric: str = "accuracy", margin: floa
     _daily(canvas, days, ids, metric=metric, margin=margin)
     _evidence(canvas, days, ids)
     last, count = days.row(-1, named=True), f"{len(ids)} labelled day{'' if len(ids) == 1 else 's'}"
-    seen, needed = (_odds(last[name]) for name in ("log_evidence", "log_evidence_needed"))
+    seen, needed = (odds(last[name]) for name in ("log_evidence", "log_evidence_needed"))
     return canvas.figure(title, f"{count}; evidence for going back {seen} to 1, {needed} to 1 needed.")
 
 
@@ -87,13 +87,13 @@ def _evidence(canvas: Canvas, days: pl.DataFrame, ids: list[str]) -> None:
     panel.y_axis("evidence for going back, to 1", ticks=ticks, show=lambda power: f"{10**power:,g}")
     limit = panel.py(needed)
     canvas.line((panel.left, limit), (panel.right, limit), color=ROSE, width=1.5, dash="6 4")
-    panel.beside(limit, f"needed: {_odds(needed * math.log(10))}", gap=8)
+    panel.beside(limit, f"needed: {odds(needed * math.log(10))}", gap=8)
     places = [(panel.px(index), panel.py(power)) for index, power in enumerate(powers)]
     canvas.path(places, color=BLUE, width=2.2)
     for place, batch_id, value in zip(places, ids, days["log_evidence"].to_list(), strict=True):
         reached = value >= needed * math.log(10)
         shape, color = ("square", ROSE) if reached else ("circle", BLUE)
-        canvas.marker(shape, place, color=color, size=3.6, tip=f"{batch_id}: {_odds(value)} to 1")
+        canvas.marker(shape, place, color=color, size=3.6, tip=f"{batch_id}: {odds(value)} to 1")
     panel.batches(ids)
     _shade(panel, limit)
 
@@ -102,7 +102,7 @@ def _shade(panel: Panel, limit: float) -> None:
     panel.canvas.rect((panel.left, panel.top), (panel.width, limit - panel.top), fill=GREY, opacity=0.1)
 
 
-def _odds(logarithm: float) -> str:
+def odds(logarithm: float) -> str:
     """Odds as people say them: three digits, no more than a million."""
     odds = math.exp(min(logarithm, math.log(1e6)))
     return f"{odds:,.0f}" if odds >= 999.5 else format_value(odds)
