@@ -82,6 +82,16 @@ class Settings:
         return os.environ.get("DRIFTBOOK_CACHE_URL")
 
     @property
+    def service_url(self) -> str:
+        """Where the dashboard asks how the prediction service does; ``DRIFTBOOK_SERVICE_URL``, else this machine."""
+        return os.environ.get("DRIFTBOOK_SERVICE_URL") or "http://127.0.0.1:8000"
+
+    @property
+    def service_key(self) -> str | None:
+        """The key that it asks with; ``DRIFTBOOK_SERVICE_KEY``, with the scope ``read``."""
+        return os.environ.get("DRIFTBOOK_SERVICE_KEY") or None
+
+    @property
     def prediction_log_url(self) -> str:
         """The service's log: ``DRIFTBOOK_LOG_URL``, else ``DRIFTBOOK_DATABASE_URL``, else a SQLite file of its own.
 
