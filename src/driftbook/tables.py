@@ -34,7 +34,7 @@ TONES: dict[str, Tone] = {
     **dict.fromkeys(
         ("red", "drifted", "critical", "failed", "failed_gate", "rollback", "put back", "taken back"), "bad"
     ),
-    **{"open": "watch", "resolved": "good", "as recorded": "good", "not as recorded": "bad"},
+    **{"open": "watch", "suspicious": "watch", "resolved": "good", "as recorded": "good", "not as recorded": "bad"},
     **dict.fromkeys(("info", "wait", "keep", "cannot_tell", "not_needed", "previous", "appointed", "retired"), "calm"),
 }
 BADGE_COLUMNS = frozenset({"band", "status", "severity", "decision", "action", "state"})

@@ -4,6 +4,7 @@ A new page is a module here, its name in the tuple below, and a test of its numb
 """
 
 from driftbook.dashboard.page import Page
-from driftbook.dashboard.pages import alerts, audit, drift, overview, performance
+from driftbook.dashboard.pages import alerts, audit, champion, drift, overview, performance, predictions
 
-PAGES: dict[str, Page] = {module.PAGE.name: module.PAGE for module in (overview, drift, performance, alerts, audit)}
+MODULES = (overview, drift, performance, predictions, champion, alerts, audit)
+PAGES: dict[str, Page] = {module.PAGE.name: module.PAGE for module in MODULES}
