@@ -126,7 +126,7 @@ def _records(run: Run, year: Year, findings: pl.DataFrame) -> None:
     story = Story(tuple(entries), given=0, revision=0)
     last = entries[-1]
     write_json(folder / "story.json", entries)
-    write_json(folder / "promotion.json", last_comparison(run, story).record)
+    write_json(folder / "promotion.json", last_comparison(story.entries, run.policy).record)
     write_json(folder / "retraining.json", last)
     write_json(folder / "challenger.json", {"status": "not_needed"})
     write_json(folder / "champion.json", {"schema": 1, "version": last["during"]["champion"]})
