@@ -85,7 +85,8 @@ def test_every_alert_is_shown_as_it_is_worded_now_the_newest_first(desk: Setting
     assert page.index("Drift since 2026-06-02") < page.index("Data quality since 2026-06-04")
     assert page.index("Data quality since") < page.index("Drift cannot be judged since 2026-06-01")
     assert "Up to 5 of 16 &lt;features&gt; drifted." in page
-    assert "2026-06-02 to 2026-06-05" in page
+    assert "<span>since 2026-06-02, goes on</span>" in page
+    assert "<span>in 2026-06-04</span>" in page
     assert "<code>age</code> is missing in 4 % of the rows." in page
     assert "■ critical<" in page
     assert "of 16 features drifted in 2026-06-02" not in page
@@ -120,7 +121,8 @@ def test_a_past_day_shows_what_was_known_then_in_its_words_and_what_was_said_by_
     assert "Resolved by bob on 2026-06-03 09:15 UTC" in third
     assert "Data quality" not in third
     assert "Data quality since 2026-06-04" in fourth
-    assert "2026-06-02 to 2026-06-03" in fourth, "it had not grown further by then"
+    assert "<span>from 2026-06-02 to 2026-06-03</span>" in fourth, "it had not grown further by then"
+    assert "<span>since 2026-06-02, goes on</span>" in third
     for page in (second, third, fourth):
         assert "Acknowledged by ann" not in page
 

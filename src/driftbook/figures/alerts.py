@@ -15,6 +15,7 @@ MOST_SPELLS = 16
 ROW = 26.0
 LABELS = (172.0, 96.0)  # on a wide sheet, and on a narrow one
 BAR = 12.0
+MARKER, GAP = 10.0, 20.0  # of a bar from its marker, and of the axis from its labels
 SEVERITIES = ("critical", "warning", "info")
 STATES = ("open", "acknowledged", "resolved")
 
@@ -41,7 +42,7 @@ def alert_spells(alerts: pl.DataFrame, days: Sequence[str]) -> Figure:
         return notice(title, "No alert was raised.")
     ids = list(days)[-MAX_BATCHES:]
     shown = alerts.sort("last_batch", "first_batch", descending=True, maintain_order=True).head(MOST_SPELLS)
-    canvas = Canvas(height=104 + ROW * shown.height)
+    canvas = Canvas(height=88 + ROW * shown.height)
     more = f" The newest {shown.height} of {alerts.height:,}." if alerts.height > shown.height else ""
     canvas.heading(
         title, f"○ info, ▲ warning, ■ critical. Filled: open. Hatched: acknowledged. Hollow: resolved.{more}"
@@ -59,7 +60,9 @@ def _spell(panel: Panel, alert: Mapping[str, Any], ids: Sequence[str], *, middle
     canvas = panel.canvas
     shape, color = SEVERITY_MARKS.get(alert["severity"], SEVERITY_MARKS["info"])
     what = alert["subject"].partition(": ")[2] or alert["subject"]
-    canvas.text(panel.left - 14, middle + 4, shorten(what.partition(" since ")[0], width=panel.left - 20), anchor="end")
+    canvas.text(
+        panel.left - GAP, middle + 4, shorten(what.partition(" since ")[0], width=panel.left - 26), anchor="end"
+    )
     first, last = (moment(alert[name][:10], [each[:10] for each in ids]) for name in ("first_batch", "last_batch"))
     left, right = panel.px(first - 0.4), panel.px(min(last, len(ids) - 1) + 0.4)
     period = f"{batch_label(alert['first_batch'])} to {batch_label(alert['last_batch'])}"
@@ -68,7 +71,7 @@ def _spell(panel: Panel, alert: Mapping[str, Any], ids: Sequence[str], *, middle
     size = (max(right - left, 4.0), BAR)
     canvas.line((panel.left, middle), (panel.right, middle), opacity=0.12)
     canvas.rect((left, middle - BAR / 2), size, fill=fill, stroke=color, round_by=3, tip=tip)
-    canvas.marker(shape, (left, middle), color=color, size=5.5, hollow=alert["state"] == "resolved", tip=tip)
+    canvas.marker(shape, (left - MARKER, middle), color=color, size=5.5, hollow=alert["state"] == "resolved", tip=tip)
 
 
 def _counted(column: pl.Series, order: Sequence[str]) -> str:

@@ -84,9 +84,10 @@ def _list(known: Known, selection: Selection) -> str:
 
 def _item(alert: Mapping[str, Any], known: Known) -> str:
     subject = subject_of(alert, known)
-    period = alert["first_batch"]
-    if alert["last_batch"] != period:
-        period = f"{period} to {alert['last_batch']}"
+    first, last = alert["first_batch"], alert["last_batch"]
+    period = f"in {first}" if first == last else f"from {first} to {last}"
+    if last[: len(known.day.isoformat())] >= known.day.isoformat():
+        period = f"since {first}, goes on"
     badges = f"{badge(alert['severity'])} {badge(alert['state'])}"
     head = f'<p class="dash-line">{badges} <strong>{escape(subject)}</strong> <span>{escape(period)}</span></p>'
     message, said = f"<p>{prose(alert['message'])}</p>", _said(alert)
