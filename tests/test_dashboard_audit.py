@@ -108,7 +108,7 @@ def rows_of(page: str) -> list[str]:
 def test_every_run_is_listed_with_its_decision_and_who_built_it_when(desk: Settings) -> None:
     second, first = rows_of(shown(desk))
     for row, day in ((second, SECOND), (first, FIRST)):
-        assert f"<td>{day}</td>" in row
+        assert f">{day}</div></td>" in row
         assert f"Calm on {day}." in row
         assert "○ wait" in row
         assert "▲ amber" in row

@@ -248,6 +248,7 @@ def test_an_act_takes_two_clicks_and_a_text(tmp_path, pages, operator):
     panel = monitor.actions
     panel.buttons["second.close"][0].click()
     assert panel.form.layout.display is None
+    assert panel.object.value == "1", "the first is chosen until another is"
     panel.confirm.click()
     assert "Fill in: note." in panel.said.value
     panel.object.value, panel.text.value = "2", "  all well  "

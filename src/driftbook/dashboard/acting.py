@@ -78,6 +78,7 @@ class ActionPanel:
         self._open = action
         self._say("")
         self.object.options = objects
+        self.object.index = 0 if objects else None  # a list that was once empty would stay without a choice
         self.text.description, self.text.value = action.asks, ""
         self.confirm.description = f"Yes: {action.label[:1].lower()}{action.label[1:]}"
         self.form.children = [*([self.object] if objects else []), self.text, self.confirm, self.cancel]

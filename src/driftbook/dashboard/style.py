@@ -156,6 +156,10 @@ NARROW = """
 .dash .db-table th,.dash .db-table .db-w{white-space:normal!important;min-width:0!important}
 .dash .db-table th,.dash .db-table td{padding-right:.8em!important}
 .dash-scores .db-table :is(th,td):is(:nth-child(2),:nth-child(4)){display:none}}
+@media(max-width:640px){.dash-stack thead{display:none}.dash-stack table,.dash-stack tbody{display:block}
+.dash .dash-stack tr{display:block;padding:.5em 0;border-bottom:1px solid var(--dash-line)}
+.dash .dash-stack td{display:flex;gap:10px;padding:.2em 0!important;border:0!important}
+.dash-stack td::before{content:attr(data-label);flex:0 0 76px;color:var(--dash-dim)}}
 @media(prefers-reduced-motion:reduce){.dash-bar i{transition:none}}
 """
 STYLE = (

@@ -29,6 +29,8 @@ LAST_PAGE = "08_write_audit.html"
 OTHER_PAGES = {"evidently_drift.html": "Evidently's view of the drift"}
 OTHER_LINES = {"tombstone": "edited or removed on purpose", "reset": "all data and models forgotten"}
 CHECKING = "checking …"
+HEADS = ("Report of", "Status", "Decided", "Built", "Files", "To read")
+WIDE = ' class="db-w"'
 KEY_DIGITS = 16
 
 
@@ -132,15 +134,11 @@ def _runs(known: Known, selection: Selection) -> str:
     decided = {entry["day"]: entry["decision"] for entry in known.entries}
     in_force = {line["as_of"]: line["number"] for line in reversed(runs)}
     rows = [_run(line, known, decided.get(line["as_of"]), in_force, checked) for line in runs[:MOST_RUNS]]
-    heads = ("Report of", "Status", "Decided", "Built", "Files", "To read")
-    head = "".join(f'<th scope="col">{each}</th>' for each in heads)
+    head = "".join(f'<th scope="col">{each}</th>' for each in HEADS)
     hidden = len(runs) - MOST_RUNS
     more = f'<div class="db-more">… and {hidden:,} earlier runs</div>' if hidden > 0 else ""
-    caption = "<caption>Newest first</caption>"
-    return (
-        f'<div class="db-table"><table>{caption}<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-        f"{more}</div>"
-    )
+    grid = f"<caption>Newest first</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
+    return f'<div class="db-table dash-stack"><table>{grid}</table>{more}</div>'
 
 
 def _run(
@@ -161,8 +159,11 @@ def _run(
         status = _status(known, day)
         link = _link(known, day, LAST_PAGE, "verdict") if LAST_PAGE in line.get("products", {}) else NOTHING
         cells = [escape(day), badge(status) if status else NOTHING, decided, built, badge(_state(day, checked)), link]
-    wide = ("", "", ' class="db-w"', "", "", "")
-    return f"<tr>{''.join(f'<td{css}>{cell}</td>' for css, cell in zip(wide, cells, strict=True))}</tr>"
+    told = (
+        f'<td data-label="{head}"{WIDE if head == "Decided" else ""}><div>{cell}</div></td>'
+        for head, cell in zip(HEADS, cells, strict=True)
+    )
+    return f"<tr>{''.join(told)}</tr>"
 
 
 def _state(day: str, checked: Checked | None) -> str:
