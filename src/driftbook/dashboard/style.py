@@ -49,8 +49,9 @@ min-width:0;box-sizing:border-box}
 .dash-card>*:last-child,.dash-card>*:last-child>*:last-child{margin-bottom:0}
 .dash-columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(340px,100%),1fr));gap:8px 28px}
 .dash-columns>*{min-width:0}
-.dash-tiles{display:grid!important;grid-template-columns:repeat(auto-fill,minmax(min(205px,100%),1fr));gap:16px 22px;
+.dash-tiles{display:grid!important;grid-template-columns:repeat(auto-fill,minmax(min(230px,100%),1fr));gap:16px 22px;
 margin:.2em 0}
+.dash-card:not(.dash-wide)>.dash-tiles{grid-template-columns:repeat(auto-fill,minmax(min(150px,100%),1fr))}
 .dash-tiles.dash-tiles dt{font-size:12.5px;color:var(--dash-dim);font-weight:400;float:none;width:auto;display:block}
 .dash-tiles.dash-tiles dd{margin:.05em 0 0;float:none;width:auto;font-size:22px;line-height:1.25;
 font-weight:620;font-variant-numeric:tabular-nums;
@@ -111,7 +112,7 @@ background-color:var(--dash-field)!important;color:var(--dash-ink)!important;bor
 .dash-head select{max-width:300px}
 .dash .widget-slider{height:36px;width:auto;max-width:100%;align-items:center}
 .dash .widget-slider .slider-container{flex:1 1 150px;width:150px;min-width:90px}
-.dash .widget-readout{flex:none;min-width:92px;overflow:visible;font-size:14.5px;font-weight:600;
+.dash .widget-readout{flex:none;margin-left:16px;min-width:92px;overflow:visible;font-size:14.5px;font-weight:600;
 color:var(--dash-ink);text-align:right;
 font-variant-numeric:tabular-nums;border:0;background:none}
 .dash .noUi-target{background:var(--dash-line);border:0;box-shadow:none}
@@ -131,6 +132,7 @@ align-items:center}
 .dash-choices{align-items:flex-start!important}
 .dash-choices>.widget-inline-hbox{display:flex!important;flex-direction:column;align-items:flex-start;gap:3px;
 height:auto}
+.dash-choices select{flex:none}
 .dash-choices>.widget-inline-hbox>.widget-label{align-self:flex-start}
 .dash-choices .widget-radio-box{display:flex!important;flex-flow:row wrap!important;margin:0!important;gap:4px 14px;
 max-width:none}
@@ -154,7 +156,7 @@ NARROW = """
 .dash-tiles{grid-template-columns:repeat(auto-fill,minmax(min(136px,100%),1fr))}
 .dash-tiles.dash-tiles dd{font-size:20px}
 .dash .db-table th,.dash .db-table .db-w{white-space:normal!important;min-width:0!important}
-.dash .db-table th,.dash .db-table td{padding-right:.8em!important}
+.dash .db-table table{font-size:13px}.dash .db-table th,.dash .db-table td{padding-right:.6em!important}
 .dash-scores .db-table :is(th,td):is(:nth-child(2),:nth-child(4)){display:none}}
 @media(max-width:640px){.dash-stack thead{display:none}.dash-stack table,.dash-stack tbody{display:block}
 .dash .dash-stack tr{display:block;padding:.5em 0;border-bottom:1px solid var(--dash-line)}

@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 REFRESH_VARIABLE = "DRIFTBOOK_DASHBOARD_REFRESH"
 REFRESH_SECONDS, TICK_SECONDS = 60.0, 1.0
 REMEMBERED = 64  # pages kept as HTML until something changes
-BRAND = '<h1 class="dash-brand">driftbook<small>Is the model well?</small></h1>'
+BRAND = '<h1 class="dash-brand">driftbook<small>model monitoring</small></h1>'
 _NATURAL = {"description_width": "initial"}
 
 

@@ -24,6 +24,7 @@ from driftbook.workflow.background import start_build
 from driftbook.workflow.progress import load_progress
 
 HEADINGS = {"rolled_back": "put back"}
+SHOWN_MONTHS = 6
 DECLARE_COSTS = "Declare what a wrong prediction costs under `costs` in `usecase.yaml`, and its cost appears here."
 
 
@@ -48,7 +49,7 @@ def _story(known: Known, selection: Selection) -> str:
 def _business(known: Known, selection: Selection) -> str:
     cost = cost_tile(known)
     numbers = tiles([*([cost] if cost else []), *restless(known.entries)])
-    by_month = table(months(known.entries).drop("days"), caption="By month", labels=HEADINGS, max_rows=13)
+    by_month = table(months(known.entries).drop("days"), caption="By month", labels=HEADINGS, max_rows=SHOWN_MONTHS)
     return numbers + show(by_month) + ("" if cost else note(DECLARE_COSTS))
 
 
