@@ -178,6 +178,18 @@ def test_days_without_a_complete_report_are_told(tmp_path, pages):
     assert "tables and figures reach to 2026-06-05" in Monitor(desk).banner.value
 
 
+def test_pages_nobody_turned_to_are_drawn_ahead_but_not_those_that_change_by_themselves(tmp_path, pages, monkeypatch):
+    third = Page("third", "Third", cards=(Card("Third", lambda known, selection: "<p>third</p>"),))
+    monkeypatch.setitem(views.PAGES, "third", third)
+    monitor = Monitor(make_desk(tmp_path))
+    monitor.tick()
+    monitor.tick()
+    monitor.tick()
+    assert [key[1] for key in monitor._rendered] == ["overview", "third"]
+    monitor.nav.value = "third"
+    assert "<p>third</p>" in monitor.body.value
+
+
 def test_a_page_that_changed_by_itself_is_shown_anew(tmp_path, pages):
     monitor = Monitor(make_desk(tmp_path))
     monitor.nav.value = "second"

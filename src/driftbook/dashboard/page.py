@@ -47,7 +47,7 @@ class Choice:
         return offered(selection.chosen.get(self.name), (value for _, value in self.options(known, selection)))
 
 
-def _nothing(known: Known, selection: Selection) -> str:
+def nothing(known: Known, selection: Selection) -> str:
     """Of an action: nothing speaks against it. Of a page: nothing changes but by the stamp."""
     return ""
 
@@ -74,7 +74,7 @@ class Action:
     asks: str
     run: Callable[[Known, Selection, Visitor, str, str], str]
     objects: Callable[[Known, Selection], Options] | None = None
-    available: Callable[[Known, Selection], str] = _nothing
+    available: Callable[[Known, Selection], str] = nothing
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Page:
     cards: tuple[Card, ...]
     choices: tuple[Choice, ...] = ()
     actions: tuple[Action, ...] = ()
-    live: Callable[[Known, Selection], str] = _nothing
+    live: Callable[[Known, Selection], str] = nothing
 
 
 def render_page(page: Page, known: Known, selection: Selection) -> str:

@@ -50,7 +50,7 @@ min-width:0;box-sizing:border-box}
 .dash-columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(340px,100%),1fr));gap:8px 28px}
 .dash-columns>*{min-width:0}
 .dash-tiles{display:grid!important;grid-template-columns:repeat(auto-fill,minmax(min(230px,100%),1fr));gap:16px 22px;
-margin:.2em 0}
+margin:.2em 0 .9em}
 .dash-card:not(.dash-wide)>.dash-tiles{grid-template-columns:repeat(auto-fill,minmax(min(150px,100%),1fr))}
 .dash-tiles.dash-tiles dt{font-size:12.5px;color:var(--dash-dim);font-weight:400;float:none;width:auto;display:block}
 .dash-tiles.dash-tiles dd{margin:.05em 0 0;float:none;width:auto;font-size:22px;line-height:1.25;
@@ -58,6 +58,7 @@ font-weight:620;font-variant-numeric:tabular-nums;
 overflow-wrap:break-word}
 .dash-tiles small{display:block;font-size:12.5px;line-height:1.4;font-weight:400;color:var(--dash-dim);
 margin-top:.15em}
+.dash-tiles dt::first-letter{text-transform:uppercase}
 .dash-tiles>div{border-left:3px solid transparent;padding-left:0}
 .dash-tiles>.dash-is-good,.dash-tiles>.dash-is-watch,.dash-tiles>.dash-is-bad{padding-left:10px}
 .dash-is-good{border-left-color:#1f9e89!important}.dash-is-watch{border-left-color:#d99010!important}

@@ -25,7 +25,7 @@ from driftbook.dashboard import frame
 from driftbook.dashboard.acting import ActionPanel
 from driftbook.dashboard.choosing import ChoiceRow
 from driftbook.dashboard.known import Found, Known, find_use_cases, load_known, stamp
-from driftbook.dashboard.page import Page, render_page
+from driftbook.dashboard.page import Page, nothing, render_page
 from driftbook.dashboard.pages import PAGES
 from driftbook.dashboard.parts import error_card
 from driftbook.dashboard.state import FIRST_PAGE, Selection, offered, offered_day
@@ -86,8 +86,12 @@ class Monitor:
         self._progress = progress
         _put(self.work, frame.work_bar(progress, now=datetime.now(UTC)))
         known = self._known()
-        if known is not None and self.page.live(known, self.selection) != self._live:
+        if known is None:
+            return
+        if self.page.live(known, self.selection) != self._live:
             self._show()
+        elif known.is_newest:
+            self._draw_ahead(known)
 
     @property
     def page(self) -> Page:
@@ -156,12 +160,24 @@ class Monitor:
         if known is None:
             return f'<div class="dash-grid">{error_card("Nothing to show", self._fault(), wide=True)}</div>'
         self._live = self.page.live(known, self.selection)
-        key = (*self.selection.key, self._live)
+        return self._drawn(self.page, known, self.selection, self._live)
+
+    def _drawn(self, page: Page, known: Known, selection: Selection, live: str = "") -> str:
+        """A page as HTML, drawn once for what is selected."""
+        key = (*selection.key, live)
         if key not in self._rendered:
             while len(self._rendered) >= REMEMBERED:
                 self._rendered.pop(next(iter(self._rendered)))
-            self._rendered[key] = render_page(self.page, known, self.selection)
+            self._rendered[key] = render_page(page, known, selection)
         return self._rendered[key]
+
+    def _draw_ahead(self, known: Known) -> None:
+        """One page that nobody turned to yet, while there is nothing else to do: it will be there at once."""
+        for name, page in PAGES.items():
+            selection = replace(self.selection, page=name)
+            if page.live is nothing and (*selection.key, "") not in self._rendered:
+                self._drawn(page, known, selection)
+                return
 
     def _known(self) -> Known | None:
         try:

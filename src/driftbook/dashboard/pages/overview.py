@@ -23,7 +23,7 @@ from driftbook.timeline.verdict import verdict_sentences
 from driftbook.workflow.background import start_build
 from driftbook.workflow.progress import load_progress
 
-HEADINGS = {"rolled_back": "put back"}
+HEADINGS = {"incidents": "drift", "retrained": "trained", "rolled_back": "put back"}
 SHOWN_MONTHS = 6
 DECLARE_COSTS = "Declare what a wrong prediction costs under `costs` in `usecase.yaml`, and its cost appears here."
 
