@@ -14,6 +14,7 @@ arrive, and a turn shows in the days after it only.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -25,6 +26,7 @@ from driftbook.config.policy import RollbackPolicy
 from driftbook.decisions import Decision
 from driftbook.decisions.comparison import Metric, PromotionEvidence
 from driftbook.decisions.sequential import (
+    PairedSums,
     confidence_sequence,
     log_evidence,
     log_start_weights,
@@ -75,7 +77,7 @@ accuracy against version 1 (between a loss of 2.6 and a loss of 5.4).')
     given = {"given": known.to_json(), "policy": {**policy.model_dump(mode="json"), "metric": metric}}
     if not known.days:
         return Decision("continue", (f"{_watched(known)}; no targets are known yet since then.",), given)
-    loss = _loss_after(known, len(known.days), policy, metric)
+    [loss] = _losses(known, [len(known.days)], policy, metric)
     figures = {
         **loss.figures(),
         "labelled_days": len(known.days),
@@ -116,7 +118,7 @@ def daily_watch(evidence: PromotionEvidence, policy: RollbackPolicy, *, metric: 
     days, sums, scale = evidence.days, evidence.sums(metric), evidence.scale(metric)
     name = "correct" if metric == "accuracy" else metric
     rows = sums.rows.clip(1.0)
-    known = [_loss_after(evidence, count, policy, metric) for count in range(1, len(days) + 1)]
+    known = _losses(evidence, range(1, len(days) + 1), policy, metric)
     return pl.DataFrame(
         {
             "known_on": pl.Series([day.known_on for day in days], dtype=pl.Date),
@@ -150,27 +152,50 @@ class _Loss:
         return {**vars(self), "since": self.since.isoformat()}
 
 
-def _loss_after(evidence: PromotionEvidence, count: int, policy: RollbackPolicy, metric: Metric) -> _Loss:
-    """As the first ``count`` days show it."""
-    days, scale = evidence.days[:count], evidence.scale(metric)
-    by_start = sums_by_start(evidence.sums(metric).part(slice(0, count)))
-    weights = log_start_weights(len(days))
+def _losses(evidence: PromotionEvidence, counts: Sequence[int], policy: RollbackPolicy, metric: Metric) -> list[_Loss]:
+    """As the first ``count`` days show it, for each count; the bounds of all of them are looked for at once."""
+    days, scale, sums = evidence.days, evidence.scale(metric), evidence.sums(metric)
+    turns = [_turn(sums.part(slice(0, count))) for count in counts]
+    chosen = PairedSums(
+        rows=np.array([turn.sums.rows[0] for turn in turns]),
+        total=np.array([turn.sums.total[0] for turn in turns]),
+        squares=np.array([turn.sums.squares[0] for turn in turns]),
+        is_sign=sums.is_sign,
+    )
+    # the error rate is shared out among the starts as the wealth is, so that the bounds hold for all of them at once
+    shares = np.array([policy.false_rollback_rate * math.exp(turn.log_weight) for turn in turns])
+    low, high = confidence_sequence(chosen, error_rate=shares)
+    return [
+        _Loss(
+            since=date.fromisoformat(days[turn.start].batch_id[:10]),
+            days_since=count - turn.start,
+            rows_since=sum(day.rows for day in days[turn.start : count]),
+            mean_difference=float(chosen.total[place] / chosen.rows[place] * scale),
+            low=float(low[place] * scale),
+            high=float(high[place] * scale),
+            log_evidence=turn.wealth,
+        )
+        for place, (count, turn) in enumerate(zip(counts, turns, strict=True))
+    ]
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """The start that speaks most for going back: its number, weight and sums, and the wealth of all starts."""
+
+    start: int
+    log_weight: float
+    sums: PairedSums
+    wealth: float
+
+
+def _turn(sums: PairedSums) -> _Turn:
+    by_start = sums_by_start(sums)
+    weights = log_start_weights(sums.rows.size)
     wealth = float(log_turning_evidence(by_start))
     # as long as nothing speaks for going back, all days are told
     start = int((log_evidence(by_start) + weights).argmax()) if wealth > 0 else 0
-    chosen = by_start.part(slice(start, start + 1))
-    # the error rate is shared out among the starts as the wealth is, so that the bounds hold for all of them at once
-    share = policy.false_rollback_rate * math.exp(weights[start])
-    low, high = confidence_sequence(chosen, error_rate=share)
-    return _Loss(
-        since=date.fromisoformat(days[start].batch_id[:10]),
-        days_since=len(days) - start,
-        rows_since=sum(day.rows for day in days[start:]),
-        mean_difference=float(chosen.total[0] / chosen.rows[0] * scale),
-        low=float(low[0] * scale),
-        high=float(high[0] * scale),
-        log_evidence=wealth,
-    )
+    return _Turn(start, float(weights[start]), by_start.part(slice(start, start + 1)), wealth)
 
 
 def _log_needed(policy: RollbackPolicy) -> float:

@@ -81,7 +81,7 @@ def log_evidence(sums: PairedSums, *, mean: ArrayLike = 0.0) -> Floats:
     return mixture
 
 
-def confidence_sequence(sums: PairedSums, *, error_rate: float) -> tuple[Floats, Floats]:
+def confidence_sequence(sums: PairedSums, *, error_rate: ArrayLike) -> tuple[Floats, Floats]:
     """Lower and upper bound of the mean difference, each ever wrong with probability ``error_rate`` at most.
 
     The means that the e-process cannot reject; the lower bound passes zero exactly when
@@ -160,12 +160,13 @@ def log_turning_evidence(by_start: PairedSums) -> Floats:
     return mixture
 
 
-def _lower_bound(sums: PairedSums, error_rate: float) -> Floats:
+def _lower_bound(sums: PairedSums, error_rate: ArrayLike) -> Floats:
+    needed = np.log(1 / np.asarray(error_rate, dtype=np.float64))
     observed = np.divide(sums.total, sums.rows, out=np.zeros_like(sums.total), where=sums.rows > 0)
     low, high = np.full_like(observed, -1.0), observed.clip(-0.999, 0.999)
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        rejected = log_evidence(sums, mean=middle) >= np.log(1 / error_rate)
+        rejected = log_evidence(sums, mean=middle) >= needed
         low, high = np.where(rejected, middle, low), np.where(rejected, high, middle)
     return low
 
