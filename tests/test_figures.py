@@ -537,6 +537,19 @@ def test_a_metric_is_drawn_with_all_its_levels_and_their_names_apart() -> None:
     assert "best 90\u00a0%" in texts
 
 
+def test_a_line_of_estimates_breaks_where_they_were_withdrawn() -> None:
+    rows = [
+        {"batch_id": batch_id, "metric": "accuracy", "value": value, "low": 0.7, "high": 0.9, "rows": 10}
+        | {"withdrawn": value is None}
+        for batch_id, value in zip(IDS, (0.8, 0.8, None, None, 0.8, 0.8), strict=True)
+    ]
+    lines = {
+        given: figures.metric_over_time(PERFORMANCE, "accuracy", estimated=pl.DataFrame(rows[:given])).svg.count("5 4")
+        for given in (2, 4, 6)
+    }
+    assert lines == {2: 1, 4: 1, 6: 2}
+
+
 def test_the_worst_method_of_a_column_speaks_for_it() -> None:
     calm = drift_table().filter(pl.col("column") == "age")
     loud = calm.with_columns(pl.lit("kolmogorov_smirnov").alias("method"), statistic=pl.lit(0.5), drifted=pl.lit(True))

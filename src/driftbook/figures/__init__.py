@@ -15,7 +15,8 @@ from driftbook.figures.distributions import reference_vs_counts, reference_vs_cu
 from driftbook.figures.drift import drift_bars, drift_timeline, weighted_drift
 from driftbook.figures.heat_map import drift_heatmap
 from driftbook.figures.lines import share_lines
-from driftbook.figures.models import feature_importance, metric_over_time, model_quality
+from driftbook.figures.metric import metric_over_time
+from driftbook.figures.models import feature_importance, model_quality
 from driftbook.figures.scores import score_levels_over_time, score_over_time
 from driftbook.figures.shares import share_by_value, share_over_time, share_per_value
 from driftbook.figures.views import difference_views

@@ -84,7 +84,7 @@ class Panel:
         """Values along the lower edge, round ones ``within`` a part of it where none are given, and its name below."""
         self.base_line()
         if ticks is None:
-            ticks = round_ticks(*(within or self.x), count=max(min(6, int(self.width / LABEL)), 2))
+            ticks = round_ticks(*(within or self.x), count=max(min(6, int(self.width / (1.4 * LABEL))), 2))
         for tick, text in zip(ticks, tick_labels(ticks, format=format), strict=True):
             self.canvas.text(self.px(tick), self.bottom + 17, text, anchor="middle", css="d")
         if label:

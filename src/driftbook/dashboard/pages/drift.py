@@ -29,7 +29,7 @@ from driftbook.figures import (
     reference_vs_counts,
 )
 from driftbook.figures.drift import SHORT_NAMES
-from driftbook.figures.excess_scale import WHOLE, shown_name, shown_value, strongest, times
+from driftbook.figures.excess_scale import WHOLE, shown_name, shown_value, times
 from driftbook.tables import format_value, table
 from driftbook.words import plain
 
@@ -115,8 +115,8 @@ def _scores(known: Known, selection: Selection) -> str:
     shown = rows.select(
         pl.Series("column", [shown_name(row) for row in rows.iter_rows(named=True)], dtype=pl.String),
         pl.Series("strongest signal", [_signal(row) for row in rows.iter_rows(named=True)], dtype=pl.String),
-        "excess",
-        pl.col("importance").round(3),
+        pl.col("excess").round(4),
+        pl.col("importance").round(5),
         pl.when(silent).then(pl.lit("wakes nobody")).otherwise("band").alias("band"),
     )
     whole = ROWS.value(known, selection) == "all"
@@ -185,30 +185,35 @@ def _together(days: pl.DataFrame) -> dict[str, Any]:
     return {**last, "counts": counts, **{name: int(days[name].sum()) for name in ADDED}}
 
 
-def _long(known: Known) -> pl.DataFrame:
-    """The drift of all days as the figures take it: a day is a batch."""
-    rows = known.table("drift_days").with_columns(batch_id=pl.col("day").dt.to_string("%Y-%m-%d"))
+def _compared(known: Known) -> pl.DataFrame:
+    rows = known.table("drift_days")
     if rows.is_empty():
         raise StateError(f"No day of {known.case.name} has been compared with its reference by {known.day}.")
     return rows
 
 
 def _today(known: Known) -> pl.DataFrame:
-    """The newest day that has been compared."""
-    rows = _long(known)
-    return rows.filter(pl.col("day") == pl.col("day").max())
+    """The newest day that has been compared, as the figures take it: a day is a batch."""
+    rows = _compared(known)
+    return rows.filter(pl.col("day") == rows["day"].max()).with_columns(_named("day"))
 
 
 def _over_time(known: Known, *, column: str | None = None) -> tuple[pl.DataFrame, bool]:
     """All days, or where they are too many all weeks, of all columns or of one; and whether they are weeks."""
-    rows = _long(known)
+    rows = _compared(known)
     too_many = rows["day"].n_unique() > MOST_DAYS
     if column is not None:
         rows = rows.filter(pl.col("column") == column)
     if not too_many:
-        return rows, False
-    weekly = rows.with_columns(batch_id=pl.col("day").dt.truncate("1w").dt.to_string("%Y-%m-%d"))
-    return strongest(weekly), True
+        return rows.with_columns(_named("day")), False
+    line = pl.when(pl.col("role") == WHOLE).then("method").otherwise("column")  # as the figures tell them apart
+    keyed = rows.with_columns(pl.col("day").dt.truncate("1w").alias("week"), line.alias("line"))
+    worst = keyed.sort("drifted", "excess", nulls_last=False).unique(["week", "line"], keep="last")
+    return worst.with_columns(_named("week")).sort("week", "line"), True
+
+
+def _named(day: str) -> pl.Expr:
+    return pl.col(day).dt.to_string("%Y-%m-%d").alias("batch_id")
 
 
 def _loudest(rows: pl.DataFrame) -> dict[str, Any]:
