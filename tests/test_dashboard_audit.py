@@ -23,7 +23,8 @@ from driftbook.config import Settings, load_policy, load_use_case
 from driftbook.dashboard import verifying
 from driftbook.dashboard.known import Known, load_known
 from driftbook.dashboard.page import render_page
-from driftbook.dashboard.pages.audit import PAGE, lines_known, runs_known
+from driftbook.dashboard.pages.audit import PAGE
+from driftbook.dashboard.recorded import lines_known, runs_known
 from driftbook.dashboard.state import Selection
 from driftbook.dashboard.verifying import AGAIN_SECONDS, check, checked_path, ensure_checked, last_check
 from driftbook.data.batches import ingest
@@ -223,7 +224,7 @@ def test_a_past_day_shows_the_runs_up_to_it(desk: Settings) -> None:
     assert [FIRST in row for row in rows_of(page)] == [True]
     assert SECOND not in page
     assert "Line 1 is the last one" in page
-    assert [line["number"] for line in lines_known(known_on(desk, FIRST))] == [1]
+    assert [line.number for line in lines_known(known_on(desk, FIRST))] == [1]
 
 
 def test_a_run_that_was_repeated_stands_beside_the_one_that_replaced_it(desk: Settings) -> None:
@@ -281,9 +282,12 @@ def test_a_broken_ledger_and_summary_cost_their_cell_and_no_more(desk: Settings)
     assert "▲ amber" not in second
     assert "▲ amber" in first
     path = desk.reports_folder / CASE / "ledger.jsonl"
-    write_text(path, path.read_text().replace('"by": "ann"', '"by": "eve"', 1))
+    write_text(path, path.read_text().replace('"by": "ann"', '"by": "eve"', 1) + "{no line\n")
+    assert [line.number for line in lines_known(known_on(desk))] == [1, 2]
     told = check(desk, CASE)
-    assert not told.holds
+    assert told.at_fault == (1, 3)
     page = shown(desk)
     assert "ledger.jsonl, line 1: it does not have the digest it was written with" in page
-    assert [SECOND in row for row in rows_of(page)] == [True]
+    second, first = rows_of(page)
+    assert "by eve" in first
+    assert "■ not as recorded" in first

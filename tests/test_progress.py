@@ -86,7 +86,7 @@ def test_a_build_is_followed_task_by_task(desk: Settings) -> None:
 def test_a_build_is_told_in_one_sentence() -> None:
     begun = running(1, 1)
     start = "ann started a build of churn on 2026-07-01 at 06:30 UTC (New prices)"
-    assert begun.sentence == f"{start}; it is at getting ready."
+    assert begun.sentence == f"{start}; it is getting ready."
     assert replace(begun, state="done", message="All is well.").sentence == f"{start}; it has ended. All is well."
     assert replace(begun, state="failed", message="No rows.").sentence == f"{start}; it failed. No rows."
     assert replace(begun, state="interrupted", message="Gone.").sentence == f"{start}; it was interrupted. Gone."

@@ -11,14 +11,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from driftbook.audit.ledger import ledger_path
+from driftbook.audit.digests import Finding
+from driftbook.audit.ledger import LEDGER, ledger_path
 from driftbook.config import Settings
 from driftbook.database import utc_text
 from driftbook.errors import BusyError, DriftbookError, StateError
@@ -36,7 +37,8 @@ class Checked:
     """What a comparison with the ledger found; ``fault`` says why there was none to make.
 
     ``ledger`` is the digest of the ledger's file, ``at`` when it was compared (UTC), ``findings`` are the first of
-    ``found`` ones, as sentences, and ``reports`` the days of all reports that are concerned.
+    ``found`` ones, as sentences, ``reports`` the days of all reports that are
+    concerned, ``at_fault`` the ledger's own lines that are.
     """
 
     ledger: str
@@ -48,6 +50,7 @@ class Checked:
     found: int = 0
     findings: tuple[str, ...] = ()
     reports: tuple[str, ...] = ()
+    at_fault: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     fault: str = ""
 
@@ -108,9 +111,8 @@ def check(settings: Settings, use_case: str) -> Checked:
                 entries=outcome.entries,
                 found=len(outcome.findings),
                 findings=tuple(mask(str(each), settings.root) for each in outcome.findings[:MOST_FINDINGS]),
-                reports=tuple(
-                    sorted({each.path.split("/")[2] for each in outcome.findings if _is_of_report(each.path)})
-                ),
+                reports=tuple(sorted(_reports(outcome.findings))),
+                at_fault=tuple(sorted(_ledger_lines(outcome.findings))),
                 notes=tuple(mask(each, settings.root) for each in outcome.notes),
             )
         write_json(path, asdict(told))
@@ -129,8 +131,16 @@ def _start(settings: Settings, use_case: str) -> None:
     _started[key] = (subprocess.Popen(command, env=environment, start_new_session=True, **quiet), now)
 
 
-def _is_of_report(path: str) -> bool:
-    return path.startswith("reports/") and path.count("/") > 2
+def _reports(findings: Sequence[Finding]) -> set[str]:
+    """Days of the reports that findings are about."""
+    parts = [each.path.split("/") for each in findings]
+    return {each[2] for each in parts if each[0] == "reports" and len(each) > 3}
+
+
+def _ledger_lines(findings: Sequence[Finding]) -> set[int]:
+    """Numbers of the ledger's lines that findings are about."""
+    found = [each.where.removeprefix("line ") for each in findings if each.path.endswith(f"/{LEDGER}")]
+    return {int(each) for each in found if each.isdecimal()}
 
 
 def _digest(settings: Settings, use_case: str) -> str:

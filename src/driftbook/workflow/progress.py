@@ -92,7 +92,7 @@ class Progress:
         why = f" ({self.reason.rstrip('.')})" if self.reason else ""
         begun = f"{self.by} started a build of {self.use_case} on {self.started[:10]} at {self.started[11:16]} UTC{why}"
         if self.state == "running":
-            return f"{begun}; it is at {self.step}."
+            return f"{begun}; it is {'at ' if self.step.startswith('task') else ''}{self.step}."
         if self.state == "done":
             return f"{begun}; it has ended. {self.message}".rstrip()
         return f"{begun}; it {'failed' if self.state == 'failed' else 'was interrupted'}. {self.message}"

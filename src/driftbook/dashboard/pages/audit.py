@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import lru_cache
 from hashlib import sha256
 from html import escape
 from typing import Any
 
 import polars as pl
 
-from driftbook.audit.ledger import Ledger, Line, ledger_path, read_ledger
-from driftbook.config import Settings
 from driftbook.dashboard.known import Known
 from driftbook.dashboard.page import Card, Choice, Options, Page
 from driftbook.dashboard.pages.alerts import when
 from driftbook.dashboard.parts import Tile, columns, note, sentences, show, tiles
+from driftbook.dashboard.recorded import Recorded, lines_known, runs_known
 from driftbook.dashboard.state import Selection
 from driftbook.dashboard.verifying import Checked, ensure_checked, last_check
 from driftbook.errors import StateError
@@ -34,37 +32,8 @@ WIDE = ' class="db-w"'
 KEY_DIGITS = 16
 
 
-def lines_known(known: Known) -> list[Line]:
-    """Lines of the ledger about days up to the shown one; of other things than runs, those written by its evening."""
-
-    def is_known(line: Line) -> bool:
-        moment = line["as_of"] if line["kind"] == "run" else line["at"][:10]
-        return known.is_newest or bool(moment <= known.day.isoformat())
-
-    return [line for line in _ledger(known).lines if is_known(line)]
-
-
-def runs_known(known: Known) -> list[Line]:
-    """Every run on record about a day up to the shown one, the newest first."""
-    return [line for line in reversed(lines_known(known)) if line["kind"] == "run"]
-
-
-def _ledger(known: Known) -> Ledger:
-    path = ledger_path(known.settings, known.case.name)
-    try:
-        stat = path.stat()
-    except OSError:
-        return Ledger((), ())
-    return _read(known.settings, known.case.name, stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=8)
-def _read(settings: Settings, use_case: str, size: int, changed: int) -> Ledger:
-    return read_ledger(settings, use_case)
-
-
 def _reports(known: Known, selection: Selection) -> Options:
-    days = dict.fromkeys(line["as_of"] for line in runs_known(known)[:MOST_RUNS])
+    days = dict.fromkeys(line.as_of for line in runs_known(known)[:MOST_RUNS])
     return [(day, day) for day in sorted(days, reverse=True)]
 
 
@@ -82,7 +51,7 @@ def _proof(known: Known, selection: Selection) -> str:
     checked = last_check(known.settings, known.case.name)
     head = lines[-1]
     shown = [_verdict(checked), *_counts(checked, lines)]
-    last = f"Line {head['number']:,} is the last one, its digest `{head['sha256']}`: whoever noted it can tell later "
+    last = f"Line {head.number:,} is the last one, its digest `{head.sha256}`: whoever noted it can tell later "
     return (
         tiles(shown)
         + _found(checked)
@@ -102,7 +71,7 @@ def _verdict(checked: Checked | None) -> Tile:
     return Tile("compared with the ledger", words, note=when(checked.at), tone="good" if checked.holds else "bad")
 
 
-def _counts(checked: Checked | None, lines: Sequence[Line]) -> list[Tile]:
+def _counts(checked: Checked | None, lines: Sequence[Recorded]) -> list[Tile]:
     if checked is None or checked.fault:
         return [Tile("lines of the ledger", len(lines))]
     return [
@@ -132,8 +101,8 @@ def _runs(known: Known, selection: Selection) -> str:
         return ""
     checked = last_check(known.settings, known.case.name)
     decided = {entry["day"]: entry["decision"] for entry in known.entries}
-    in_force = {line["as_of"]: line["number"] for line in reversed(runs)}
-    rows = [_run(line, known, decided.get(line["as_of"]), in_force, checked) for line in runs[:MOST_RUNS]]
+    in_force = {line.as_of: line.number for line in reversed(runs)}
+    rows = [_run(line, known, decided.get(line.as_of), in_force, checked) for line in runs[:MOST_RUNS]]
     head = "".join(f'<th scope="col">{each}</th>' for each in HEADS)
     hidden = len(runs) - MOST_RUNS
     more = f'<div class="db-more">… and {hidden:,} earlier runs</div>' if hidden > 0 else ""
@@ -142,23 +111,23 @@ def _runs(known: Known, selection: Selection) -> str:
 
 
 def _run(
-    line: Line,
+    line: Recorded,
     known: Known,
     decision: Mapping[str, Any] | None,
     in_force: Mapping[str, int],
     checked: Checked | None,
 ) -> str:
-    day, latest = line["as_of"], in_force[line["as_of"]]
+    day, latest = line.as_of, in_force[line.as_of]
     reason = " ".join(decision["reasons"][:1]) if decision else ""
     decided = f"{badge(decision['action'])} {prose(reason)}" if decision else NOTHING
-    built = f"by {escape(line['by'])}<br>{when(line['at'])}"
-    if line["number"] != latest:
+    built = f"by {escape(line.by)}<br>{when(line.at)}"
+    if line.number != latest:
         gone = f"replaced by line {latest:,}"
         cells = [escape(day), NOTHING, NOTHING, built, gone, NOTHING]
     else:
         status = _status(known, day)
-        link = _link(known, day, LAST_PAGE, "verdict") if LAST_PAGE in line.get("products", {}) else NOTHING
-        cells = [escape(day), badge(status) if status else NOTHING, decided, built, badge(_state(day, checked)), link]
+        link = _link(known, day, LAST_PAGE, "verdict") if LAST_PAGE in line.products else NOTHING
+        cells = [escape(day), badge(status) if status else NOTHING, decided, built, badge(_state(line, checked)), link]
     told = (
         f'<td data-label="{head}"{WIDE if head == "Decided" else ""}><div>{cell}</div></td>'
         for head, cell in zip(HEADS, cells, strict=True)
@@ -166,41 +135,42 @@ def _run(
     return f"<tr>{''.join(told)}</tr>"
 
 
-def _state(day: str, checked: Checked | None) -> str:
+def _state(line: Recorded, checked: Checked | None) -> str:
     if checked is None or checked.fault:
         return CHECKING if checked is None else "not compared"
-    return "not as recorded" if day in checked.reports else "as recorded"
+    at_fault = line.as_of in checked.reports or line.number in checked.at_fault
+    return "not as recorded" if at_fault else "as recorded"
 
 
 def _status(known: Known, day: str) -> str:
-    path = known.settings.report_folder(known.case.name, date.fromisoformat(day)) / "summary.json"
     try:
-        return str(load_json(path)["status"])
-    except (StateError, OSError, KeyError, TypeError):
+        folder = known.settings.report_folder(known.case.name, date.fromisoformat(day))
+        return str(load_json(folder / "summary.json")["status"])
+    except (StateError, OSError, KeyError, TypeError, ValueError):
         return ""
 
 
-def _chosen(known: Known, selection: Selection) -> Line | None:
+def _chosen(known: Known, selection: Selection) -> Recorded | None:
     day = REPORT.value(known, selection)
-    return next((line for line in runs_known(known) if line["as_of"] == day), None)
+    return next((line for line in runs_known(known) if line.as_of == day), None)
 
 
 def _report(known: Known, selection: Selection) -> str:
     line = _chosen(known, selection)
     if line is None:
         return ""
-    names = sorted(name for name in line.get("products", {}) if name.endswith(".html") and name not in OTHER_PAGES)
-    others = [name for name in OTHER_PAGES if name in line.get("products", {})]
-    links = [_link(known, line["as_of"], name, plain(name.removesuffix(".html"))) for name in names]
-    links += [_link(known, line["as_of"], name, OTHER_PAGES[name]) for name in others]
+    names = sorted(name for name in line.products if name.endswith(".html") and name not in OTHER_PAGES)
+    others = [name for name in OTHER_PAGES if name in line.products]
+    links = [_link(known, line.as_of, name, plain(name.removesuffix(".html"))) for name in names]
+    links += [_link(known, line.as_of, name, OTHER_PAGES[name]) for name in others]
     pages = "".join(f"<li>{each}</li>" for each in links)
-    told = note(f"The report of {line['as_of']}, line {line['number']:,} of the ledger: the notebooks as they ran.")
+    told = note(f"The report of {line.as_of}, line {line.number:,} of the ledger: the notebooks as they ran.")
     return columns(f'{told}<ul class="dash-said">{pages}</ul>', _rested_on(line))
 
 
-def _rested_on(line: Line) -> str:
+def _rested_on(line: Recorded) -> str:
     """What determined the run, in short: from the ledger, so that it holds whatever happened to the manifest."""
-    run = line.get("run", {})
+    run = line.content.get("run", {})
     git = run.get("git") or {}
     commit = f"{git['commit'][:12]}{' and changes not committed' if git.get('dirty') else ''}" if git else "none"
     facts = {
@@ -211,8 +181,8 @@ def _rested_on(line: Line) -> str:
         "use case as declared": _short(run.get("declaration_sha256")),
         "policy": f"{run.get('policy', NOTHING)}, {_short(run.get('policy_sha256'))}",
         "seed": str(run.get("seed", NOTHING)),
-        "files it made": f"{len(line.get('products', {})):,}, each by its sha256",
-        "data and models new to the record": f"{len(line.get('files', {})):,}, each by its sha256",
+        "files it made": f"{len(line.products):,}, each by its sha256",
+        "data and models new to the record": f"{line.files:,}, each by its sha256",
     }
     frame = pl.DataFrame({"what": list(facts), "which": list(facts.values())})
     return show(table(frame, caption="What it rested on"))
@@ -233,35 +203,37 @@ def _besides(known: Known, selection: Selection) -> str:
     lines = lines_known(known)
     if not lines:
         return ""
-    case, newest = known.case.name, max((line["as_of"] for line in runs_known(known)), default=NOTHING)
-    signed = [_signed(line) for line in lines if line["kind"] == "signature"]
-    repeated = {line["run"]: _repeated(line) for line in lines if line["kind"] == "certificate"}
+    case, newest = known.case.name, max((line.as_of for line in runs_known(known)), default=NOTHING)
+    signed = [_signed(line) for line in lines if line.kind == "signature"]
+    repeated = {line.content["run"]: _repeated(line) for line in lines if line.kind == "certificate"}
     told = signed or [f"Nobody has signed it yet: `driftbook sign --use-case {case} --new-key FILE`"]
     told += repeated.values() or [f"No run was repeated yet: `driftbook verify --rerun {newest} --use-case {case}`"]
-    return sentences([*told, *(_purpose(line) for line in lines if line["kind"] in OTHER_LINES)])
+    return sentences([*told, *(_purpose(line) for line in lines if line.kind in OTHER_LINES)])
 
 
-def _signed(line: Line) -> str:
-    key = sha256(bytes.fromhex(line["public_key"])).hexdigest()[:KEY_DIGITS]
-    return f"Signed up to line {line['signs']:,} by {line['by']} on {when(line['at'])} with the key {key}."
+def _signed(line: Recorded) -> str:
+    key = sha256(bytes.fromhex(line.content["public_key"])).hexdigest()[:KEY_DIGITS]
+    return f"Signed up to line {line.content['signs']:,} by {line.by} on {when(line.at)} with the key {key}."
 
 
-def _repeated(line: Line) -> str:
-    told = f"The run of line {line['run']:,}, report of {line['as_of']}, was repeated by {line['by']}"
-    told += f" on {when(line['at'])} (line {line['number']:,})"
-    if line["reproduced"]:
+def _repeated(line: Recorded) -> str:
+    told = f"The run of line {line.content['run']:,}, report of {line.as_of}, was repeated by {line.by}"
+    told += f" on {when(line.at)} (line {line.number:,})"
+    if line.content["reproduced"]:
         return f"{told}: every file came out the same, byte for byte."
-    count, (file, place) = len(line["differs"]), line["differs"][0]
-    since = f"; changed since the run: {', '.join(line['changed_since'])}" if line["changed_since"] else ""
+    count, (file, place) = len(line.content["differs"]), line.content["differs"][0]
+    since = (
+        f"; changed since the run: {', '.join(line.content['changed_since'])}" if line.content["changed_since"] else ""
+    )
     return f"{told}: {count:,} file{' differs' if count == 1 else 's differ'}, first {file}, {place}{since}."
 
 
-def _purpose(line: Line) -> str:
-    what = OTHER_LINES[line["kind"]]
-    if "files" in line:
-        count = len(line["files"])
-        what = f"{count:,} file{'' if count == 1 else 's'} {what}: {line['reason'].rstrip('.')}"
-    return f"Line {line['number']:,}, by {line['by']} on {when(line['at'])}: {what}."
+def _purpose(line: Recorded) -> str:
+    what = OTHER_LINES[line.kind]
+    if line.kind == "tombstone":
+        count = line.files
+        what = f"{count:,} file{'' if count == 1 else 's'} {what}: {line.content['reason'].rstrip('.')}"
+    return f"Line {line.number:,}, by {line.by} on {when(line.at)}: {what}."
 
 
 PAGE = Page(
