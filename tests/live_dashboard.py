@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,39 +19,38 @@ SOURCES = Path(__file__).parents[1] / "src"
 Process = subprocess.Popen[bytes]
 
 
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-def start(root: Path, port: int, *options: str, environment: Mapping[str, str] | None = None) -> Process:
-    """Start the dashboard of a workbench; it may not answer yet. What it says is in ``dashboard.log`` there."""
+def start(root: Path, *options: str, environment: Mapping[str, str] | None = None) -> tuple[Process, str]:
+    """Start the dashboard of a workbench on a free port; the process, and the address with a slash at its end."""
     entry = "from driftbook.cli import main; main()"
     own = {"DRIFTBOOK_ROOT": str(root), "PYTHONPATH": str(SOURCES), "OMP_WAIT_POLICY": "PASSIVE"}
-    with (root / "dashboard.log").open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, "-c", entry, "dashboard", "--port", str(port), *options],
+    said = root / "dashboard.log"
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", entry, "dashboard", "--port", "0", *options],
             env={**os.environ, **own, **(environment or {})},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+    return process, _address(process, said)
 
 
-def wait_until_it_answers(process: Process, url: str) -> None:
-    """Until it answers anything, be it a refusal."""
+def _address(process: Process, said: Path) -> str:
+    """Where it says it is, as soon as it answers there anything, be it a refusal."""
     until = time.monotonic() + STARTS_WITHIN_SECONDS
     while True:
-        assert process.poll() is None, f"the dashboard ended with {process.returncode}"
-        try:
-            urllib.request.urlopen(f"{url}login", timeout=5).close()
-            return
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            pass
-        assert time.monotonic() < until, "the dashboard did not answer in time"
+        text = said.read_text(encoding="utf-8")
+        assert process.poll() is None, f"the dashboard ended with {process.returncode}: {text}"
+        assert time.monotonic() < until, f"the dashboard did not answer in time: {text}"
+        found = re.search(r"dashboard on (http://\S+)", text)
+        if found:
+            try:
+                urllib.request.urlopen(f"{found[1]}login", timeout=5).close()
+            except urllib.error.HTTPError:
+                return found[1]
+            except OSError:
+                pass
+            else:
+                return found[1]
         time.sleep(0.05)
 
 
@@ -65,15 +64,10 @@ def stop(process: Process) -> None:
 
 
 @contextmanager
-def running(
-    root: Path, *, base_url: str = "/", options: Sequence[str] = (), environment: Mapping[str, str] | None = None
-) -> Iterator[str]:
+def running(root: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """The address of a dashboard that runs meanwhile, with a slash at its end."""
-    port = free_port()
-    process = start(root, port, "--base-url", base_url, *options, environment=environment)
-    url = f"http://127.0.0.1:{port}{base_url}"
+    process, url = start(root, *options, environment=environment)
     try:
-        wait_until_it_answers(process, url)
         yield url
     finally:
         stop(process)

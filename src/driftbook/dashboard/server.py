@@ -8,6 +8,7 @@ nobody opens by accident what is closed here.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import shutil
@@ -90,6 +91,7 @@ def run(
         sockets = bind_sockets(port, host)
     except (OSError, OverflowError) as error:
         raise ConfigError(f"cannot listen on {host}:{port} ({error}); give another --port or --host") from None
+    port = sockets[0].getsockname()[1]  # 0 was any that is free
     base_url = f"/{base_url.strip('/')}/".replace("//", "/")
     server = DashboardServer(config=_config(settings, host=host, port=port, base_url=base_url))
     server.settings, server.door, server.sockets = settings, door, sockets
@@ -175,6 +177,7 @@ class DashboardServer(Voila):  # type: ignore[misc]
         try:
             loop.run_forever()
         finally:
+            logging.disable(logging.CRITICAL)  # a kernel that is ended while it is heated is no fault
             server.stop()
             loop.run_until_complete(self.kernel_manager.end_all())
             shutil.rmtree(self.connection_dir, ignore_errors=True)
