@@ -42,13 +42,13 @@ def past_banner(day: date, newest: date) -> str:
     1
     """
     words = f"<strong>As known at the end of {day}</strong>: later data and targets are left out. The newest day is"
-    return f'<p class="dash-banner" role="status">{words} {newest}.</p>'
+    return f'<p role="status">{words} {newest}.</p>'
 
 
 def report_banner(report: date, newest: date) -> str:
     """That the newest days have no complete report yet."""
     return (
-        f'<p class="dash-banner" role="status">The days up to {newest} are judged, but the report of {newest} is not '
+        f'<p role="status">The days up to {newest} are judged, but the report of {newest} is not '
         f"complete yet: tables and figures reach to {report}.</p>"
     )
 

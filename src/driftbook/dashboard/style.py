@@ -33,7 +33,7 @@ font:15px/1.5 var(--jp-ui-font-family);overflow:visible}
 .dash .widget-html-content{font:inherit;line-height:inherit}
 .dash .widget-html:has(.widget-html-content:empty){display:none}
 .dash .widget-html,.dash .jupyter-widgets{margin:0;height:auto;overflow:visible}
-.dash-head{display:flex!important;flex-flow:row wrap!important;align-items:center;gap:6px 22px;padding:14px 0 8px}
+.dash-head{flex-flow:row wrap!important;align-items:center;gap:6px 22px;padding:14px 0 8px}
 .dash-brand{font-size:19px;font-weight:650;letter-spacing:-.01em;margin-right:auto}
 .dash-brand small{display:block;font-size:12px;font-weight:400;color:var(--dash-dim);letter-spacing:0}
 .dash-stamp{font-size:12.5px;color:var(--dash-dim);font-variant-numeric:tabular-nums;white-space:nowrap}
@@ -59,8 +59,7 @@ overflow-wrap:break-word}
 .dash-tiles small{display:block;font-size:12.5px;line-height:1.4;font-weight:400;color:var(--dash-dim);
 margin-top:.15em}
 .dash-tiles dt::first-letter{text-transform:uppercase}
-.dash-tiles>div{border-left:3px solid transparent;padding-left:0}
-.dash-tiles>.dash-is-good,.dash-tiles>.dash-is-watch,.dash-tiles>.dash-is-bad{padding-left:10px}
+.dash-tiles>.dash-is-good,.dash-tiles>.dash-is-watch,.dash-tiles>.dash-is-bad{border-left:3px solid;padding-left:10px}
 .dash-is-good{border-left-color:#1f9e89!important}.dash-is-watch{border-left-color:#d99010!important}
 .dash-is-bad{border-left-color:#d1495b!important}
 .dash-answer{border-left:6px solid;border-radius:3px;padding:2px 0 2px 16px;margin:0 0 18px}
@@ -80,8 +79,9 @@ margin-top:.15em}
 .dash .db-table{overflow-x:auto;margin:.2em 0 .6em}
 .dash .db-table table{font-size:14px}
 .dash .db-figure{max-width:none!important;margin:.1em 0 .3em!important}.dash .db-drawing{min-width:0!important}
-.dash-banner{background:var(--dash-soft);border:1px solid var(--dash-line);border-left:5px solid var(--dash-accent);
-border-radius:8px;padding:9px 16px;margin:4px 0 10px}
+.dash-past{flex-flow:row wrap!important;align-items:center;justify-content:space-between;
+gap:8px 22px;background:var(--dash-soft);border:1px solid var(--dash-line);border-left:5px solid var(--dash-accent);
+border-radius:8px;padding:8px 16px!important;margin:4px 0 14px!important}.dash-past p{margin:0}
 .dash-work{background:var(--dash-card);border:1px solid var(--dash-line);border-radius:8px;padding:10px 16px 12px;
 margin:4px 0 10px}
 .dash-work p{margin:0 0 .5em}.dash-work.dash-over p{margin:0}
@@ -127,7 +127,7 @@ background:var(--dash-card);color:var(--dash-ink);border:1px solid var(--dash-di
 border-color:var(--dash-accent)}
 .dash .jupyter-button.mod-primary:hover:enabled{filter:brightness(1.08);background:var(--dash-accent)}
 .dash .jupyter-button:disabled{opacity:1;color:var(--dash-dim);border-style:dashed;background:none;cursor:default}
-.dash-choices,.dash-acts,.dash-form{display:flex!important;flex-flow:row wrap!important;gap:10px 22px;
+.dash-choices,.dash-acts,.dash-form{flex-flow:row wrap!important;gap:10px 22px;
 align-items:center}
 .dash-choices{margin:0 0 14px!important}
 .dash-choices{align-items:flex-start!important}

@@ -111,10 +111,12 @@ class Monitor:
         self.choices = ChoiceRow(self._on_choice)
         self.banner, self.work, self.body = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.actions = ActionPanel(self._fresh, self.refresh)
-        self.head: Any = widgets.HBox([widgets.HTML(BRAND), self.case, self.slider, self.newest, self.stamp])
-        below = [self.banner, self.work, self.choices.box, self.actions.box, self.body]
+        self.head: Any = widgets.HBox([widgets.HTML(BRAND), self.case, self.slider, self.stamp])
+        self.past: Any = widgets.HBox([self.banner, self.newest])
+        below = [self.past, self.work, self.choices.box, self.actions.box, self.body]
         self.box: Any = widgets.VBox([self.style, self.head, self.nav, *below])
-        for widget, css in ((self.box, "dash"), (self.head, "dash-head"), (self.nav, "dash-nav")):
+        named = {"dash": self.box, "dash-head": self.head, "dash-nav": self.nav, "dash-past": self.past}
+        for css, widget in named.items():
             widget.add_class(css)
         self.case.observe(self._on_case, names="value")
         self.slider.observe(self._on_day, names="value")
@@ -150,6 +152,7 @@ class Monitor:
             self._set_controls(known)
         _put(self.work, frame.work_bar(self._progress, now=datetime.now(UTC)))
         _put(self.banner, _banner(known))
+        _display(self.past, there=bool(self.banner.value))
         self.choices.show(self.page, known, self.selection)
         _put(self.body, self._html(known))
         self.actions.show(self.page, known, self.selection, self.visitor)
@@ -212,9 +215,7 @@ class Monitor:
             self.slider.value = shown
         past = known is not None and not known.is_newest
         for widget, there in ((self.case, bool(titles)), (self.slider, len(days) > 1), (self.newest, past)):
-            display = None if there else "none"
-            if widget.layout.display != display:
-                widget.layout.display = display
+            _display(widget, there=there)
         self.nav.value = self.page.name
 
     @contextmanager
@@ -269,6 +270,13 @@ def _put(widget: Any, html: str) -> None:
     """Show it, unless it is shown already: what is put again is drawn again."""
     if widget.value != html:
         widget.value = html
+
+
+def _display(widget: Any, *, there: bool) -> None:
+    """Show a widget or take it away."""
+    display = None if there else "none"
+    if widget.layout.display != display:
+        widget.layout.display = display
 
 
 def _refresh_seconds() -> float:

@@ -12,7 +12,22 @@
     return document.querySelector("#rendered_cells .jupyter-widgets, .db-plain[role=alert]") !== null;
   }
 
+  // a slider's handle has no name of its own, and counts days where a person reads dates
+  function nameSliders() {
+    document.querySelectorAll(".widget-slider").forEach(function (slider) {
+      var handle = slider.querySelector("[role=slider]");
+      var label = slider.querySelector(".widget-label");
+      var readout = slider.querySelector(".widget-readout");
+      if (handle === null || label === null || readout === null) { return; }
+      handle.setAttribute("aria-label", label.textContent);
+      if (handle.getAttribute("aria-valuetext") !== readout.textContent) {
+        handle.setAttribute("aria-valuetext", readout.textContent);
+      }
+    });
+  }
+
   function look() {
+    nameSliders();
     if (!shown && isThere()) {
       shown = true;
       changed = performance.now();
