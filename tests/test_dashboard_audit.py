@@ -127,7 +127,7 @@ def test_one_report_leads_to_its_notebooks_and_says_what_it_rested_on(desk: Sett
     assert f"sha256 {run['run']['source_sha256'][:16]}…" in page
     assert f"sha256 {run['run']['declaration_sha256'][:16]}…" in page
     assert f"{run['run']['policy']}, sha256 {run['run']['policy_sha256'][:16]}…" in page
-    assert f"<td>{len(run['products'])}, each by its sha256</td>" in page
+    assert f"<dd>{len(run['products'])}, each by its sha256</dd>" in page
     assert "line 1 of the ledger" in page
 
 

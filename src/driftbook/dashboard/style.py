@@ -72,6 +72,8 @@ margin-top:.15em}
 .dash-note.dash-is-watch,.dash-note.dash-is-bad{color:var(--dash-ink);border-left:4px solid;padding-left:12px}
 .dash-tiles+.dash-said{margin-top:.9em}
 .dash-said{margin:.2em 0 .8em;padding-left:1.15em}.dash-said li{margin:.2em 0}
+.dash-facts{display:grid;grid-template-columns:minmax(0,auto) minmax(0,1fr);gap:7px 20px;margin:.3em 0;font-size:14px}
+.dash-facts dt{color:var(--dash-dim)}.dash-facts dd{margin:0;overflow-wrap:anywhere}
 .dash-alerts{list-style:none;margin:0;padding:0}
 .dash-alerts>li{border-left:4px solid var(--dash-line);padding:0 0 1px 14px;margin:0 0 20px}
 .dash-alerts>li:last-child{margin-bottom:2px}
@@ -162,6 +164,7 @@ NARROW = """
 @media(max-width:640px){.dash-stack thead{display:none}.dash-stack table,.dash-stack tbody{display:block}
 .dash .dash-stack tr{display:block;padding:.5em 0;border-bottom:1px solid var(--dash-line)}
 .dash .dash-stack td{display:flex;gap:10px;padding:.2em 0!important;border:0!important}
+.dash-stack caption{display:block;width:auto}
 .dash-stack td::before{content:attr(data-label);flex:0 0 76px;color:var(--dash-dim)}}
 @media(prefers-reduced-motion:reduce){.dash-bar i{transition:none}}
 """

@@ -8,18 +8,16 @@ from hashlib import sha256
 from html import escape
 from typing import Any
 
-import polars as pl
-
 from driftbook.dashboard.known import Known
 from driftbook.dashboard.page import Card, Choice, Options, Page
 from driftbook.dashboard.pages.alerts import when
-from driftbook.dashboard.parts import Tile, columns, note, sentences, show, tiles
+from driftbook.dashboard.parts import Tile, columns, note, sentences, tiles
 from driftbook.dashboard.recorded import Recorded, lines_known, runs_known
 from driftbook.dashboard.state import Selection
 from driftbook.dashboard.verifying import Checked, ensure_checked, last_check
 from driftbook.errors import StateError
 from driftbook.storage import load_json
-from driftbook.tables import NOTHING, badge, prose, table
+from driftbook.tables import NOTHING, badge, prose
 from driftbook.words import plain
 
 MOST_RUNS = 60
@@ -184,8 +182,8 @@ def _rested_on(line: Recorded) -> str:
         "files it made": f"{len(line.products):,}, each by its sha256",
         "data and models new to the record": f"{line.files:,}, each by its sha256",
     }
-    frame = pl.DataFrame({"what": list(facts), "which": list(facts.values())})
-    return show(table(frame, caption="What it rested on"))
+    told = "".join(f"<dt>{escape(what)}</dt><dd>{escape(which)}</dd>" for what, which in facts.items())
+    return f'<h3>What it rested on</h3><dl class="dash-facts">{told}</dl>'
 
 
 def _short(digest: str | None) -> str:
