@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 
@@ -19,7 +20,9 @@ from driftbook.timeline.evidence import Reign
 from driftbook.timeline.models import PACKAGE, Version
 from driftbook.timeline.run import Run
 
-STRONGEST = ("kind", "role", "method", "on", "statistic", "p_value", "drift_score", "threshold", "excess", "band")
+DIGITS = 12  # the last bits of a statistic depend on how many batches are measured at once
+MEASURED = ("statistic", "p_value", "drift_score", "threshold", "excess")
+STRONGEST = ("kind", "role", "method", "on", *MEASURED, "band")
 
 
 def drift_by_day(run: Run, offices: Offices, versions: Mapping[int, Version], analysed: pl.DataFrame) -> pl.DataFrame:
@@ -32,14 +35,9 @@ def drift_by_day(run: Run, offices: Offices, versions: Mapping[int, Version], an
     """
     frames = [pl.DataFrame(schema=DAY_TABLES["drift_days"])]
     for spell in offices.spells:
-        version = versions[spell.version]
-        table = _part(analysed, spell)
-        if spell != offices.spells[-1]:
-            table = _ensure_drift(run, version, spell, table)
-        elif table is None:
-            table = Reign.of(replace(run, as_of=spell.until), version, since=spell.since).table
-        frames.append(strongest_by_day(table, spell.version, shares=version.training["column_shares"]))
-    return pl.concat(frames).sort("day", "role", "column")
+        version, over = versions[spell.version], spell != offices.spells[-1]
+        frames.append((_ensure_drift if over else _drift_of)(run, version, spell, analysed))
+    return pl.concat(frames)
 
 
 def strongest_by_day(table: pl.DataFrame, version: int, *, shares: Mapping[str, float]) -> pl.DataFrame:
@@ -61,7 +59,8 @@ def strongest_by_day(table: pl.DataFrame, version: int, *, shares: Mapping[str, 
         version=pl.lit(version, dtype=pl.Int64),
         importance=pl.when(feature).then(pl.col("importance").fill_null(0.0)),
     )
-    return known.select(pl.col(name).cast(dtype) for name, dtype in DAY_TABLES["drift_days"].items())
+    columns = (pl.col(name).cast(dtype) for name, dtype in DAY_TABLES["drift_days"].items())
+    return known.select(columns).sort("day", "role", "column")
 
 
 def _days(table: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -77,6 +76,7 @@ def _strongest(day: pl.DataFrame) -> pl.DataFrame:
     seen = day.filter(pl.col("role") != "target").with_columns(
         excess=excess(), day=pl.col("batch_id").str.slice(0, 10).str.to_date()
     )
+    seen = seen.with_columns(pl.col(MEASURED).cast(pl.Float64).round_sig_figs(DIGITS))
     ordered = seen.sort("excess", "batch_id", "method", descending=[True, False, False], nulls_last=True)
     return ordered.group_by("day", "column", maintain_order=True).agg(
         *(pl.col(name).first() for name in (*STRONGEST, "note")),
@@ -87,23 +87,22 @@ def _strongest(day: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _part(analysed: pl.DataFrame, spell: Spell) -> pl.DataFrame | None:
-    """The days of a reign, if it is the one that was analysed: two never begin on the same day."""
-    days = pl.col("batch_id").str.slice(0, 10)
-    if analysed.is_empty() or str(analysed["batch_id"].min())[:10] != spell.since.isoformat():
-        return None
-    return analysed.filter(days <= spell.until.isoformat())
+def _drift_of(run: Run, version: Version, spell: Spell, analysed: pl.DataFrame) -> pl.DataFrame:
+    """The days of a reign; it is analysed here unless it is the one that was: two never begin on the same day."""
+    if not analysed.is_empty() and str(analysed["batch_id"].min())[:10] == spell.since.isoformat():
+        table = analysed.filter(pl.col("batch_id").str.slice(0, 10) <= spell.until.isoformat())
+    else:
+        table = Reign.of(replace(run, as_of=spell.until), version, since=spell.since).table
+    return strongest_by_day(table, version.number, shares=version.training["column_shares"])
 
 
-def _ensure_drift(run: Run, version: Version, spell: Spell, table: pl.DataFrame | None) -> pl.DataFrame:
-    """The long drift table of a reign that is over; looked up where it was kept before."""
-    code = [sha256_file(path) for path in sorted((PACKAGE / "drift").glob("*.py"))]
+def _ensure_drift(run: Run, version: Version, spell: Spell, analysed: pl.DataFrame) -> pl.DataFrame:
+    """The days of a reign that is over; looked up where they were kept before."""
+    code = [sha256_file(path) for path in (*sorted((PACKAGE / "drift").glob("*.py")), Path(__file__))]
     known = {"policy": run.policy.model_dump(mode="json"), "code": code}
     digest = sha256_text(canonical_json(known))[:12]
     folder = run.settings.data_folder(run.case.name) / "predictions" / version.label / "reigns"
     path = folder / f"{spell.since}_{spell.until}_{digest}.parquet"
     if not path.exists():
-        if table is None:
-            table = Reign.of(replace(run, as_of=spell.until), version, since=spell.since).table
-        write_parquet(path, table.filter(pl.col("role") != "target"))
+        write_parquet(path, _drift_of(run, version, spell, analysed))
     return read_parquet(path)
