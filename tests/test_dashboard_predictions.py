@@ -169,8 +169,8 @@ def test_recent_predictions_are_the_newest_batch_a_page_at_a_time(settings: Sett
     assert "Batch 2026-06-14T07 of version 1, newest first" in shown
     assert shown.index("row-059") < shown.index("row-058") < shown.index("row-035")
     assert "row-034" not in shown
-    assert "row-059 2026-06-14 00:59 yes 0.6 –" in shown
-    assert "row-050 2026-06-14 00:50 yes 0.51 ▲ suspicious" in shown
+    assert "row-059 00:59:00 yes 0.6 –" in shown
+    assert "row-050 00:50:00 yes 0.51 ▲ suspicious" in shown
     following = card(page_of(settings, rows="25"), "Recent predictions")
     assert "row-034" in following
     assert "row-035" not in following

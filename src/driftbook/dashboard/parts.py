@@ -83,6 +83,25 @@ def show(*pieces: Html | Figure) -> str:
     return "".join(piece._repr_html_().replace(TABLE_STYLE, "") for piece in pieces)
 
 
+def fitted(shown: str, *, spare: Sequence[int] = (), unbroken: Sequence[int] = ()) -> str:
+    """A table whose cells wrap, so that it stays within its card.
+
+    Parameters
+    ----------
+    spare
+        Columns, counted from 1, that a phone does without.
+    unbroken
+        Columns that keep to one line, such as dates.
+
+    Examples
+    --------
+    >>> fitted("<table></table>", spare=[3])
+    '<div class="dash-fit dash-spare-3"><table></table></div>'
+    """
+    names = [*(f"dash-spare-{number}" for number in spare), *(f"dash-unbroken-{number}" for number in unbroken)]
+    return f'<div class="{" ".join(["dash-fit", *names])}">{shown}</div>'
+
+
 def card(title: str, body: str, *, wide: bool = False) -> str:
     """A titled piece of a page.
 

@@ -73,7 +73,8 @@ def rows_shown(known: Known, selection: Selection) -> pl.DataFrame:
             f"the predictions of batch {batch.name} cannot be read: the file was changed or broken"
         ) from None
     flag = pl.when(pl.col("outlier") == "yes").then(pl.lit("suspicious"))
-    shown = page.select("row_id", "event_time", "prediction", "prediction_score", flag.alias("state"))
+    time = pl.col("event_time").dt.strftime("%H:%M:%S").alias("event_time")
+    shown = page.select("row_id", time, "prediction", "prediction_score", flag.alias("state"))
     return shown if page["outlier"].count() else shown.drop("state")
 
 

@@ -151,6 +151,13 @@ padding:14px 18px!important}
 .dash summary:focus-visible,.dash .noUi-handle:focus-visible,.dash [tabindex]:focus-visible{
 outline:3px solid var(--dash-accent)!important;outline-offset:2px}
 """
+_NUMBERS = range(1, 9)  # of columns that a table may name
+_SPARE = ",".join(f".dash-spare-{number} .db-table :is(th,td):nth-child({number})" for number in _NUMBERS)
+_UNBROKEN = ",".join(f".dash-unbroken-{number} .db-table :is(th,td):nth-child({number})" for number in _NUMBERS)
+FITTED = (
+    ".dash .dash-fit .db-table :is(th,td){white-space:normal;min-width:0}"
+    f":is({_UNBROKEN}){{white-space:nowrap!important}}@media(max-width:640px){{:is({_SPARE}){{display:none}}}}"
+)
 NARROW = """
 @media(max-width:900px){.dash-grid{grid-template-columns:minmax(0,1fr)}}
 @media(max-width:640px){.dash{padding:0 10px 32px}.dash-card{padding:13px 13px 14px;border-radius:8px}
@@ -172,5 +179,5 @@ STYLE = (
     f"<style>:root{{{LIGHT}{SHARED}}}"
     f"@media(prefers-color-scheme:dark){{:root:not([data-theme=light]){{{DARK}}}}}"
     f":root[data-theme=dark]{{{DARK}}}:root,body{{background:var(--dash-ground)}}"
-    f"{LAYOUT}{CONTROLS}{PICTURES}{NARROW}</style>"
+    f"{LAYOUT}{CONTROLS}{PICTURES}{NARROW}{FITTED}</style>"
 )

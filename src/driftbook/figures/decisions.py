@@ -75,7 +75,8 @@ def comparison(
     last = daily.row(-1, named=True)
     ends = (_amount(last[name], as_share) for name in ("mean", "low", "high"))
     words = "{} better so far, between {} and {}".format(*ends)
-    return canvas.figure(title, f"{len(ids)} labelled days; the {names[1]} is {words}.")
+    who = f"the {names[1]}" if names[1] == "challenger" else names[1]
+    return canvas.figure(title, f"{len(ids)} labelled day{'' if len(ids) == 1 else 's'}; {who} is {words}.")
 
 
 def story(entries: Sequence[Mapping[str, Any]]) -> Figure:
@@ -206,7 +207,8 @@ def _difference(canvas: Canvas, daily: pl.DataFrame, ids: list[str], *, margin: 
     canvas.path(places, color=BLUE, width=2.2)
     canvas.line((panel.left, panel.py(0)), (panel.right, panel.py(0)), width=1.4, opacity=0.75)
     apart = max(8 - abs(panel.py(0) - panel.py(margin)) / 2, 0) if margin else 0
-    panel.beside(panel.py(0), "no difference", css="d", gap=14, lower=apart)
+    if canvas.sheet.room(1, 0):  # where there is no margin for both names, the axis says which line is zero
+        panel.beside(panel.py(0), "no difference", css="d", gap=14, lower=apart)
     if margin:
         canvas.line((panel.left, panel.py(margin)), (panel.right, panel.py(margin)), color=ROSE, width=1.5, dash="6 4")
         panel.beside(panel.py(margin), f"asked: {_amount(margin, as_share)}", gap=14, lower=-apart)

@@ -62,7 +62,8 @@ def _daily(canvas: Canvas, days: pl.DataFrame, ids: list[str], *, metric: str, m
     unit = "points" if metric == "accuracy" else "better is up"
     panel.y_axis(f"{plain(metric)} against the one before, {unit}")
     canvas.line((panel.left, panel.py(0)), (panel.right, panel.py(0)), width=1.4, opacity=0.75)
-    panel.beside(panel.py(0), "no difference", css="d", gap=8)
+    if canvas.sheet.room(1, 0):  # where there is no margin for both names, the axis says which line is zero
+        panel.beside(panel.py(0), "no difference", css="d", gap=8)
     if margin:
         height = panel.py(-scale * margin)
         canvas.line((panel.left, height), (panel.right, height), color=ROSE, width=1.5, dash="6 4")

@@ -6,6 +6,7 @@ functions as the report: a page never contradicts a decision.
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -15,7 +16,7 @@ import polars as pl
 from driftbook.dashboard.known import Known
 from driftbook.dashboard.ordering import ACTIONS
 from driftbook.dashboard.page import Card, Page
-from driftbook.dashboard.parts import Tile, note, sentences, show, tiles
+from driftbook.dashboard.parts import Tile, fitted, note, sentences, show, tiles
 from driftbook.dashboard.pictures import picture
 from driftbook.dashboard.state import Selection
 from driftbook.decisions.split import Split, expected_split
@@ -61,7 +62,7 @@ def _guardrails(known: Known, selection: Selection) -> str:
     if duel.evidence is None:
         return ""
     shown = table(duel.guardrails, caption="Segments with the worst first", empty="no guardrail is on record.")
-    return note("What a challenger may not break, however good it is on the whole.") + show(shown)
+    return note("What a challenger may not break, however good it is on the whole.") + fitted(show(shown), spare=[4])
 
 
 def _split(known: Known, selection: Selection) -> str:
@@ -118,7 +119,7 @@ def _versions(known: Known, selection: Selection) -> str:
         formats={"accuracy": "percent", "gate": "badge"},
         empty="none is on record.",
     )
-    return show(shown) + sentences([*lost, *more])
+    return fitted(show(shown), spare=[3, 5, 7, 8], unbroken=[3, 4, 7]) + sentences([*lost, *more])
 
 
 def _history(known: Known, selection: Selection) -> str:
@@ -126,14 +127,14 @@ def _history(known: Known, selection: Selection) -> str:
     shown = changes.select(
         pl.col("day"),
         pl.col("action").replace(CHANGES).alias("state"),
-        pl.col("version").map_elements(_version, return_dtype=pl.String, skip_nulls=False),
-        pl.col("actor").alias("by"),
-        pl.col("reason").alias("why"),
+        "version",
+        pl.format("{}: {}", "actor", "reason").alias("by whom, and why"),
         pl.col("at").alias("when"),
     )
     shown = shown if known.is_newest else shown.drop("when")  # a build that caught up recorded it later
     labels = {"state": "change", "when": "recorded (UTC)", "day": "for day"}
-    return show(table(shown, caption="Changes, newest first", labels=labels, max_rows=SHOWN_CHANGES))
+    found = table(shown, caption="Changes, newest first", labels=labels, max_rows=SHOWN_CHANGES)
+    return fitted(show(found), spare=[5], unbroken=[1, 5])
 
 
 @lru_cache(maxsize=8)
@@ -182,7 +183,7 @@ def _numbers(duel: Duel) -> list[Tile]:
             _amount(last["mean"], duel.metric),
             note=f"{between}; {_amount(duel.margin, duel.metric)} is asked",
         ),
-        Tile("odds that it is no chance", f"{odds(last['log_evidence'])} to 1", note=needed),
+        Tile("evidence", f"{_odds(last['log_evidence'])} to 1", note=needed),
         Tile("labelled days", days, note=stable),
         Tile("rows compared", duel.rows, note="scored by both, target known"),
     ]
@@ -234,6 +235,11 @@ def _described(number: int, training: dict[str, Any], known: Known) -> dict[str,
 
 def _version(number: int | None) -> str:
     return "none" if number is None else f"version {number}"
+
+
+def _odds(logarithm: float) -> str:
+    """Odds as the reasons say them."""
+    return "over a million" if logarithm > math.log(1e6) else odds(logarithm)
 
 
 def _amount(value: float, metric: str) -> str:

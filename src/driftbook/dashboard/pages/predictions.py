@@ -14,7 +14,7 @@ import polars as pl
 from driftbook.dashboard import recent
 from driftbook.dashboard.known import Known
 from driftbook.dashboard.page import Card, Page
-from driftbook.dashboard.parts import Tile, note, show, tiles
+from driftbook.dashboard.parts import Tile, fitted, note, show, tiles
 from driftbook.dashboard.periods import by_period, unit
 from driftbook.dashboard.pictures import picture
 from driftbook.dashboard.served import changes
@@ -48,7 +48,7 @@ def _day(known: Known, selection: Selection) -> str:
             _odd_tile("suspicious rows", row, small="look unlike anything in training"),
             _odd_tile("missing values", row, small="of all cells"),
             _odd_tile("new categories", row, small="rows with a value that training never saw"),
-            Tile("set aside", row["quarantined"], note="rows that no model should see"),
+            Tile("set aside", row["quarantined"], note="rows that could not be used"),
             _found(findings),
         ]
     )
@@ -83,7 +83,7 @@ def _scores(known: Known, selection: Selection) -> str:
     ]
     reference_levels = dict(zip(QUARTILES, trained, strict=False))
     frame = pl.DataFrame(rows)
-    told = "Read from the counts that are kept of each day, so to the width of a bar of theirs."
+    told = "Read from the histogram that is kept of each day, between the edges of its bars."
     drawn = picture(lambda: score_levels_over_time(frame, reference=reference_levels, marks=changes(known)))
     return drawn + (note(told) if rows else "")
 
@@ -118,7 +118,7 @@ def _findings(known: Known, selection: Selection) -> str:
     newest = findings.sort("batch_id", descending=True, maintain_order=True)
     words = newest.select(pl.col("batch_id").alias("batch"), "severity", pl.col("message").alias("finding"))
     shown = table(words, caption="Newest findings", max_rows=SHOWN_FINDINGS)
-    return picture(lambda: quality_findings(weekly, index)) + show(shown)
+    return picture(lambda: quality_findings(weekly, index)) + fitted(show(shown))
 
 
 def _recent(known: Known, selection: Selection) -> str:
@@ -126,7 +126,8 @@ def _recent(known: Known, selection: Selection) -> str:
     batch = recent.newest_batch(known)
     rows = recent.rows_shown(known, selection)
     caption = f"Batch {batch.name} of version {batch.version}, newest first"
-    return show(table(rows, caption=caption, empty="no such row.", max_rows=recent.PAGE_ROWS))
+    labels = {"state": "flag", "event_time": "time"}
+    return fitted(show(table(rows, caption=caption, labels=labels, empty="no such row.", max_rows=recent.PAGE_ROWS)))
 
 
 def _service(known: Known, selection: Selection) -> str:
@@ -145,7 +146,7 @@ def _service(known: Known, selection: Selection) -> str:
         return note(
             f"The prediction service at {answer.address} answers for {answer.use_case}. {start} starts another."
         )
-    return tiles(_served_tiles(answer)) + show(_served_table(answer.versions))
+    return tiles(_served_tiles(answer)) + fitted(show(_served_table(answer.versions)), spare=[3])
 
 
 def _decided(known: Known) -> list[Tile]:
