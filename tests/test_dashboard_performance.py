@@ -154,7 +154,7 @@ def test_the_time_in_which_targets_became_known_can_be_chosen(desk):
 
 def test_the_score_is_judged_by_its_bins(desk):
     page = shown(load_known(desk, "churn"))
-    assert "ROC AUC 0.88, average precision 0.673 where chance gives 0.167." in page
+    assert "ROC AUC 0.88 (0.840 to 0.920), average precision 0.673 where chance gives 0.167." in page
     assert "Held-out rows in training: ROC AUC 0.9." in page
     assert "predicted 90.5\u00a0%, came true 80\u00a0%" in page
 

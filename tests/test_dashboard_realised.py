@@ -75,8 +75,10 @@ def test_the_area_under_the_curve_of_binned_scores_is_that_of_the_bins():
     score = np.clip(random.normal(np.where(hit, 0.6, 0.4), 0.15), 0, 1)
     frame = pl.DataFrame({"score_bin": np.minimum(score * 100, 99).astype(int), "positive": hit})
     roc, precision_recall = ranking(frame.group_by("score_bin", "positive").len("rows"))
-    exact, _ = placements(frame["score_bin"].to_numpy().astype(float), hit)
+    exact, deviations = placements(frame["score_bin"].to_numpy().astype(float), hit)
     assert roc.area == pytest.approx(exact, abs=EXACT)
+    reach = 1.959963984540054 * np.sqrt((deviations**2).sum())
+    assert roc.interval == pytest.approx((exact - reach, exact + reach), abs=EXACT)
     assert abs(roc.area - placements(score, hit)[0]) < BIN_WIDE
     assert precision_recall.without == pytest.approx(hit.mean())
     assert roc.points[0] == (0.0, 0.0)
@@ -86,6 +88,7 @@ def test_the_area_under_the_curve_of_binned_scores_is_that_of_the_bins():
 def test_a_score_that_separates_the_classes_has_an_area_of_one():
     roc, precision_recall = ranking(pl.DataFrame({"score_bin": [99, 0], "positive": [True, False], "rows": [3, 7]}))
     assert (roc.area, precision_recall.area) == (1.0, 1.0)
+    assert roc.interval is None, "no row is misranked: nothing tells how sure that is"
 
 
 def test_without_rows_of_both_classes_nothing_can_be_ranked():

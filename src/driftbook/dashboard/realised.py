@@ -77,7 +77,7 @@ def confusion(outcomes: pl.DataFrame, classes: Sequence[str]) -> npt.NDArray[np.
 
 
 def ranking(scores: pl.DataFrame) -> tuple[Curve | None, Curve | None]:
-    """ROC and precision–recall curve.
+    """ROC and precision–recall curve; the interval of the area is DeLong's.
 
     Parameters
     ----------
@@ -96,20 +96,7 @@ def ranking(scores: pl.DataFrame) -> tuple[Curve | None, Curve | None]:
     if not positives or not negatives:
         return None, None
     occupied = np.flatnonzero(hits + misses)[::-1]  # the highest score first
-    hits, misses = hits[occupied], misses[occupied]
-    found, wrong = np.cumsum(hits), np.cumsum(misses)
-    above = found - hits
-    area = float((misses * (above + hits / 2)).sum() / (positives * negatives))
-    roc = [(0.0, 0.0), *zip((wrong / negatives).tolist(), (found / positives).tolist(), strict=True)]
-    precision, recall = found / (found + wrong), found / positives
-    before = np.concatenate([[0.0], recall[:-1]])
-    average = float(((recall - before) * precision).sum())
-    steps = [
-        point
-        for begin, end, height in zip(before.tolist(), recall.tolist(), precision.tolist(), strict=True)
-        for point in ((begin, height), (end, height))
-    ]
-    return Curve(roc, area), Curve(steps, average, without=float(positives / (positives + negatives)))
+    return _roc(hits[occupied], misses[occupied]), _precision_recall(hits[occupied], misses[occupied])
 
 
 def calibration(scores: pl.DataFrame) -> pl.DataFrame:
@@ -162,6 +149,31 @@ def _by_bin(scores: pl.DataFrame) -> tuple[Array, Array]:
     for place, positive, rows in scores.group_by("score_bin", "positive").agg(pl.col("rows").sum()).iter_rows():
         counts[int(positive), min(place, SCORE_BINS - 1)] += rows
     return counts[1], counts[0]
+
+
+def _roc(hits: Array, misses: Array) -> Curve:
+    """From the bins with the highest score on; an area of one has no spread to take an interval from."""
+    found, wrong = np.cumsum(hits), np.cumsum(misses)
+    positives, negatives = found[-1], wrong[-1]
+    ranked = (found - hits / 2) / positives  # of the negatives of a bin: the share of positives above
+    passed = 1 - (wrong - misses / 2) / negatives  # of its positives: the share of negatives below
+    area = float((misses * ranked).sum() / negatives)
+    points = [(0.0, 0.0), *zip((wrong / negatives).tolist(), (found / positives).tolist(), strict=True)]
+    if min(positives, negatives) < 2 or area == 1:
+        return Curve(points, area)
+    spread = (misses * (ranked - area) ** 2).sum() / (negatives * (negatives - 1))
+    spread += (hits * (passed - area) ** 2).sum() / (positives * (positives - 1))
+    return Curve(points, area, interval=_interval(area, float(np.sqrt(spread)))[1:])
+
+
+def _precision_recall(hits: Array, misses: Array) -> Curve:
+    """In steps: between two bins there is no threshold; the area is the average precision."""
+    found, decided = np.cumsum(hits), np.cumsum(hits + misses)
+    precision, recall = found / decided, found / found[-1]
+    before = np.concatenate([[0.0], recall[:-1]])
+    ends = zip(before.tolist(), recall.tolist(), precision.tolist(), strict=True)
+    steps = [point for begin, end, height in ends for point in ((begin, height), (end, height))]
+    return Curve(steps, float(((recall - before) * precision).sum()), without=float(found[-1] / decided[-1]))
 
 
 def _rates(

@@ -24,11 +24,28 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve through points of two rates; ``area`` is its summary, ``without`` its height for a score by chance."""
+    """A curve through points of two rates.
+
+    Parameters
+    ----------
+    area
+        Its summary, with the ends of its 95 % interval where they are known.
+    without
+        Its height for a score by chance.
+    """
 
     points: Sequence[Point]
     area: float
+    interval: tuple[float, float] | None = None
     without: float = 0.0
+
+    @property
+    def told(self) -> str:
+        """The area with its interval."""
+        if self.interval is None:
+            return format_value(self.area)
+        low, high = map(format_value, self.interval)
+        return f"{format_value(self.area)} ({low} to {high})"
 
 
 def ranking_curves(roc: Curve | None, precision_recall: Curve | None) -> Figure:
@@ -66,7 +83,7 @@ def ranking_curves(roc: Curve | None, precision_recall: Curve | None) -> Figure:
     _curve(first, roc, f"AUC {area}", at_top=False)
     _curve(second, precision_recall, f"average {precision}", at_top=precision_recall.without < 0.3)
     by_chance = format_value(precision_recall.without)
-    return canvas.figure(title, f"ROC AUC {area}, average precision {precision} where chance gives {by_chance}.")
+    return canvas.figure(title, f"ROC AUC {roc.told}, average precision {precision} where chance gives {by_chance}.")
 
 
 def calibration_curve(bins: pl.DataFrame) -> Figure:

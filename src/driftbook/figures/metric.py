@@ -69,7 +69,9 @@ def metric_over_time(
     values = [v for side in sides for name in ("low", "value", "high") for v in side[name].drop_nulls().to_list()]
     named_levels = [*levels, *([(limit, limit_name)] if limit is not None else [])]
     values += [level for level, _ in named_levels]
-    canvas.heading(title, how, "" if canvas.sheet.headed else _told(named_levels, format=format))
+    withdrawn = "Shaded: estimates withdrawn, because targets contradict them." if gone else ""
+    further = () if canvas.sheet.headed else (_told(named_levels, format=format), withdrawn)
+    canvas.heading(title, how, *further)
     margin = max((max(values) - min(values)) * 0.08, 0.005)
     span, top = (min(values) - margin, max(values) + margin), 72 + mark_rows(named, ids)
     panel = over_batches(canvas, ids, y=span, top=top, height=174, right=132)
@@ -105,7 +107,10 @@ def _shade(panel: Panel, first: int, last: int) -> None:
     left, right = panel.px(first - 0.5), panel.px(last + 0.5)
     tip = "estimates withdrawn: the targets contradict the probabilities they rest on"
     panel.canvas.rect((left, panel.top), (right - left, panel.height), fill=GREY, opacity=0.14, tip=tip)
-    panel.canvas.text(max(right, panel.left + 126) - 6, panel.top + 14, "estimates withdrawn", anchor="end", css="d h")
+    if panel.canvas.sheet.room(1, 0):
+        panel.canvas.text(
+            max(right, panel.left + 126) - 6, panel.top + 14, "estimates withdrawn", anchor="end", css="d h"
+        )
 
 
 def _told(levels: Sequence[tuple[float, str]], *, format: Format) -> str:

@@ -35,12 +35,12 @@ KINDS = ("realised", "estimated")
 SHARES = frozenset({"accuracy", "precision", "recall", "f1"})
 CHAMPION = "champion"
 PERIODS = {"day": ("by day", "day"), "week": ("by week", "week")}
-WINDOWS = (("all known targets", "all"), ("known in the last 30 days", "30"), ("known in the last 7 days", "7"))
+WINDOWS = (("all so far", "all"), ("last 30 days", "30"), ("last 7 days", "7"))
 
 VERSION = Choice("version", "Model", lambda known, selection: _versions(known))
-METRIC = Choice("metric", "Figure", lambda known, selection: [(plain(name), name) for name in METRICS])
+METRIC = Choice("metric", "Metric", lambda known, selection: [(plain(name), name) for name in METRICS])
 PERIOD = Choice("period", "Over time", lambda known, selection: _periods(known))
-WINDOW = Choice("window", "Rows", lambda known, selection: WINDOWS)
+WINDOW = Choice("window", "Targets known", lambda known, selection: WINDOWS)
 SEGMENT = Choice("segment", "Segment", lambda known, selection: _segments(known))
 
 
@@ -108,7 +108,7 @@ def _figures(known: Known, selection: Selection) -> str:
         pl.col("rows").fill_null(0).alias("rows with targets"),
     )
     caption = f"{_title(metric)} with its 95 % interval, the newest first"
-    return show(table(frame, caption=caption, max_rows=NEWEST))
+    return f'<div class="dash-figures">{show(table(frame, caption=caption, max_rows=NEWEST))}</div>'
 
 
 def _confusion(known: Known, selection: Selection) -> str:
