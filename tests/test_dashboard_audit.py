@@ -2,94 +2,43 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
-import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from dashboard_desk import entry
-from recorded import CASE, NOON, make_recorded, write_notebooks
+from recorded import CASE
+from recorded_days import DAYS, make_recorded_days
 
 from driftbook.audit.certificate import append_certificate, compare_repetition
 from driftbook.audit.ledger import read_ledger
-from driftbook.audit.manifest import build_manifest
 from driftbook.audit.sealing import note_products, seal_run, seal_tombstone
 from driftbook.audit.signature import make_key, sign_ledger
-from driftbook.config import Settings, load_policy, load_use_case
-from driftbook.dashboard import verifying
+from driftbook.config import Settings
 from driftbook.dashboard.known import Known, load_known
 from driftbook.dashboard.page import render_page
 from driftbook.dashboard.pages.audit import PAGE
 from driftbook.dashboard.recorded import lines_known, runs_known
 from driftbook.dashboard.state import Selection
-from driftbook.dashboard.verifying import AGAIN_SECONDS, check, checked_path, ensure_checked, last_check
-from driftbook.data.batches import ingest
-from driftbook.database import open_database
-from driftbook.deployment import commit_story, load_stored
-from driftbook.errors import BusyError
-from driftbook.storage import locked, write_json, write_text
+from driftbook.dashboard.verifying import check
+from driftbook.storage import write_json, write_text
 
-DAYS = (date(2026, 5, 18), date(2026, 5, 20))
 FIRST, SECOND = (day.isoformat() for day in DAYS)
 LATER = datetime(2026, 7, 1, 9, tzinfo=UTC)
-PATIENCE = 60.0
-
-
-def record(desk: Settings, day: date, *, now: datetime = NOON) -> None:
-    """A run of one day as a build leaves it: journal, story, notebooks, manifest, its line in the ledger."""
-    index = ingest(load_use_case(CASE, settings=desk), desk, as_of=day)
-    told = entry(day, decision={"kind": "retraining", "action": "wait", "reasons": [f"Calm on {day}."], "evidence": {}})
-    with open_database(desk.database_url) as database:
-        revision = load_stored(database, CASE).office
-        commit_story(
-            database,
-            CASE,
-            as_of=day,
-            entries=[told],
-            expected_revision=revision["revision"] if revision else 0,
-            actor="build",
-            now=now,
-        )
-        stored = load_stored(database, CASE)
-    folder = desk.report_folder(CASE, day)
-    products = write_notebooks(desk, folder, day)
-    products.append(write_text(folder / "08_write_audit.html", f"<p>{day}</p>"))
-    products.append(write_text(folder / "evidently_drift.html", f"<p>{day}</p>"))
-    products.append(write_json(folder / "story.json", [json.loads(row["entry"]) for row in stored.journal]))
-    products.append(write_json(folder / "summary.json", {"as_of": day, "status": "amber"}))
-    manifest = build_manifest(
-        case=load_use_case(CASE, settings=desk),
-        policy=load_policy("calibrated"),
-        settings=desk,
-        as_of=day,
-        inputs=dict(zip(index["batch_id"], index["sha256"], strict=True)),
-        models={},
-        folder=folder,
-    )
-    products.append(write_json(folder / "manifest.json", manifest))
-    note_products(desk, CASE, day, paths=products, ended=True)
-    seal_run(desk, CASE, day, products=products, by="ann", now=now, history=stored.change_digests)
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("DRIFTBOOK_DATABASE_URL", raising=False)
-        desk = make_recorded(tmp_path_factory.mktemp("recorded"), days=())
-        for day in DAYS:
-            record(desk, day)
-    return desk
+        return make_recorded_days(tmp_path_factory.mktemp("recorded"))
 
 
 @pytest.fixture
 def desk(recorded: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.delenv("DRIFTBOOK_DATABASE_URL", raising=False)
     shutil.copytree(recorded.root, tmp_path / "desk")
-    monkeypatch.setattr(verifying, "_started", {})
     return Settings(root=tmp_path / "desk")
 
 
@@ -173,50 +122,6 @@ def test_an_edited_record_is_named_first_and_its_run_marked(desk: Settings) -> N
     assert "● as recorded" in second
     assert "■ not as recorded" in first
     assert str(desk.root) not in page
-
-
-def test_a_check_counts_until_the_ledger_changes(desk: Settings) -> None:
-    assert last_check(desk, CASE) is None
-    told = check(desk, CASE)
-    assert last_check(desk, CASE) == told
-    record(desk, date(2026, 5, 21))
-    assert last_check(desk, CASE) is None
-
-
-def test_a_broken_outcome_of_a_check_counts_as_none(desk: Settings) -> None:
-    check(desk, CASE)
-    for text in ("", "{}", "[1]", '"x"'):
-        write_text(checked_path(desk, CASE), text)
-        assert last_check(desk, CASE) is None
-
-
-def test_only_one_checks_at_a_time(desk: Settings) -> None:
-    path = checked_path(desk, CASE).with_suffix(".lock")
-    with locked(path), pytest.raises(BusyError):
-        check(desk, CASE)
-
-
-def test_a_check_is_begun_by_whoever_looks_and_told_when_it_has_ended(desk: Settings) -> None:
-    known = known_on(desk)
-    selection = Selection(CASE, "audit")
-    before, began = PAGE.live(known, selection), time.monotonic()
-    while PAGE.live(known, selection) == before:
-        assert time.monotonic() < began + PATIENCE, "no check came"
-        time.sleep(0.1)
-    told = last_check(desk, CASE)
-    assert told is not None
-    assert told.holds, told.findings
-
-
-def test_an_old_check_is_shown_while_another_is_made(desk: Settings) -> None:
-    told = check(desk, CASE)
-    long_ago = time.time() - AGAIN_SECONDS - 1
-    os.utime(checked_path(desk, CASE), (long_ago, long_ago))
-    mark, began = ensure_checked(desk, CASE), time.monotonic()
-    assert last_check(desk, CASE) == told
-    while ensure_checked(desk, CASE) == mark:
-        assert time.monotonic() < began + PATIENCE, "no check came"
-        time.sleep(0.1)
 
 
 def test_a_past_day_shows_the_runs_up_to_it(desk: Settings) -> None:
