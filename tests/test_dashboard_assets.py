@@ -2,7 +2,7 @@
 
 import gzip
 
-from driftbook.dashboard.assets import load_assets
+from driftbook.dashboard.assets import load_assets, needed_early
 
 
 def test_only_files_a_browser_needs_are_on_the_list(tmp_path):
@@ -23,3 +23,11 @@ def test_another_file_is_another_address(tmp_path):
     assert load_assets({"": tmp_path}).digest == before
     path.write_text("12")
     assert load_assets({"": tmp_path}).digest != before
+
+
+def test_the_pieces_a_script_asks_for_first_are_known_before_it_runs(tmp_path):
+    (tmp_path / "main.js").write_text("var a={1:()=>Promise.all([r.e(12),r.e(7),r.e(12)])};" + "x" * 5000 + "r.e(9)")
+    for number in (7, 9, 12):
+        (tmp_path / f"{number}.main.js").touch()
+    assets = load_assets({"voila/": tmp_path})
+    assert needed_early(assets, "voila/main.js") == ["voila/main.js", "voila/12.main.js", "voila/7.main.js"]

@@ -1,6 +1,5 @@
 """Who looks: read from the file the server keeps for a kernel, nothing a browser sends."""
 
-import asyncio
 import json
 
 import pytest
@@ -10,7 +9,6 @@ from driftbook.dashboard.visitor import (
     NOBODY,
     NotAllowedError,
     Visitor,
-    arrival,
     current_visitor,
     require_operator,
 )
@@ -47,17 +45,6 @@ def test_without_a_server_in_between_it_is_the_person_who_runs_the_kernel(monkey
     monkeypatch.delenv(FILE_VARIABLE, raising=False)
     monkeypatch.setenv("LOGNAME", "grace")
     assert current_visitor() == Visitor("grace", "operator")
-
-
-def test_who_comes_later_is_waited_for(card):
-    async def come():
-        waiting = asyncio.create_task(arrival(poll_seconds=0.01))
-        await asyncio.sleep(0.03)
-        assert not waiting.done()
-        card.write_text(json.dumps({"name": "bob", "role": "viewer"}))
-        return await asyncio.wait_for(waiting, 5)
-
-    assert asyncio.run(come()) == Visitor("bob", "viewer")
 
 
 def test_only_operators_act():

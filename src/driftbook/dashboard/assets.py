@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+OPENING_BYTES = 2_000  # of a script, in which it says what it needs
 TYPES = {".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".woff": "font/woff"}
 
 
@@ -50,6 +52,20 @@ class Assets:
 
 
 TEMPLATE = Path(__file__).parent / "template"
+
+
+def needed_early(assets: Assets, first: str) -> list[str]:
+    """Names of the pieces that a script of webpack's asks for first of all, so that a page can ask for them sooner.
+
+    Parameters
+    ----------
+    first
+        Name of the script; its pieces lie beside it, and end like it.
+    """
+    folder, _, end = first.rpartition("/")
+    numbers = re.findall(rb"\br\.e\((\d+)\)", assets.files[first].content[:OPENING_BYTES])
+    names = [first, *(f"{folder}/{number.decode()}.{end}" for number in numbers)]
+    return [name for name in dict.fromkeys(names) if name in assets.files]
 
 
 def load_assets(folders: Mapping[str, Path]) -> Assets:

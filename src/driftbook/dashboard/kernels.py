@@ -78,7 +78,7 @@ class VisitorKernels(AsyncMappingKernelManager):
     """Starts, hands out and ends kernels; ``parent`` is the dashboard's server."""
 
     pool_size = Integer(2, help="how many heated kernels wait for visitors").tag(config=True)
-    most = Integer(30, help="how many visitors there may be at once").tag(config=True)
+    most = Integer(20, help="how many visitors there may be at once").tag(config=True)
     grace_seconds = Float(60.0, help="how long a kernel outlives its browser").tag(config=True)
     fill_delay = Float(2.5, help="seconds of calm before the pool is filled again").tag(config=True)
     cards = Unicode(help="folder of the visitors' cards").tag(config=True)

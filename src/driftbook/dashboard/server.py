@@ -32,7 +32,7 @@ from voila.utils import get_voila_labextensions_path
 from driftbook.config import Settings
 from driftbook.dashboard import handlers
 from driftbook.dashboard.access import Door, Patience
-from driftbook.dashboard.assets import TEMPLATE, load_assets
+from driftbook.dashboard.assets import TEMPLATE, load_assets, needed_early
 from driftbook.dashboard.doorkeeper import Doorkeeper
 from driftbook.dashboard.kernels import CellRenderer, SmallKernels, VisitorKernels
 from driftbook.dashboard.style import STYLE
@@ -121,8 +121,8 @@ class DashboardServer(Voila):  # type: ignore[misc]
     def init_settings(self) -> dict[str, Any]:
         """What handlers share."""
         pages = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True)
-        pages.globals["style"] = STYLE
         self.assets = load_assets(_folders())
+        pages.globals |= {"style": STYLE, "early": needed_early(self.assets, "voila/voila.js")}
         found: dict[str, Any] = super().init_settings()
         return found | {
             "allow_remote_access": not self.door.is_open,

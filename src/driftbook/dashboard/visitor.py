@@ -8,7 +8,6 @@ name and may only look. In JupyterLab, where nobody stands between a person and 
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import json
 import os
@@ -20,7 +19,6 @@ from driftbook.errors import DriftbookError
 
 Role = Literal["viewer", "operator"]
 FILE_VARIABLE = "DASHBOARD_VISITOR_CARD"  # where a kernel finds who it belongs to; set by the server
-POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +58,6 @@ def current_visitor() -> Visitor:
     except (OSError, ValueError, TypeError, KeyError):
         return NOBODY
     return visitor if isinstance(visitor.name, str) and visitor.role in get_args(Role) else NOBODY
-
-
-async def arrival(*, poll_seconds: float = POLL_SECONDS) -> Visitor:
-    """Wait until somebody has come to this kernel, and say who."""
-    while (visitor := current_visitor()) == NOBODY:
-        await asyncio.sleep(poll_seconds)
-    return visitor
 
 
 def require_operator(visitor: Visitor) -> None:
