@@ -154,12 +154,14 @@ def bare_desk(folder: Path) -> Settings:
     return Settings(root=folder)
 
 
-def tell(desk: Settings, entries: list[dict[str, Any]], *, as_of: date, revision: int = 0) -> None:
+def tell(
+    desk: Settings, entries: list[dict[str, Any]], *, as_of: date, revision: int = 0, use_case: str = "churn"
+) -> None:
     """Commit the story of a build."""
     with open_database(desk.database_url) as database:
         commit_story(
             database,
-            "churn",
+            use_case,
             as_of=as_of,
             entries=entries,
             expected_revision=revision,
@@ -168,14 +170,24 @@ def tell(desk: Settings, entries: list[dict[str, Any]], *, as_of: date, revision
         )
 
 
-def write_report(desk: Settings, as_of: date, tables: dict[str, pl.DataFrame]) -> Path:
+def write_report(desk: Settings, as_of: date, tables: dict[str, pl.DataFrame], *, use_case: str = "churn") -> Path:
     """A complete report: day tables, a summary, its line in the ledger; the folder."""
-    folder = desk.report_folder("churn", as_of)
+    folder = desk.report_folder(use_case, as_of)
     for name, table in tables.items():
         write_parquet(folder / f"{name}.parquet", table)
     write_json(folder / "summary.json", {"schema": 1, "as_of": as_of, "status": "red"})
-    append_line(desk, "churn", {"kind": "run", "as_of": as_of.isoformat()}, by="ann", now=NOON)
+    append_line(desk, use_case, {"kind": "run", "as_of": as_of.isoformat()}, by="ann", now=NOON)
     return folder
+
+
+def add_use_case(desk: Settings, name: str, *, built: bool) -> None:
+    """Another use case with the columns of the first; where it was built, with its first two, quiet days."""
+    folder = desk.data_folder(name)
+    folder.mkdir()
+    shutil.copy(desk.data_folder("churn") / "usecase.yaml", folder)
+    if built:
+        tell(desk, five_days()[:2], as_of=DAYS[1], use_case=name)
+        write_report(desk, DAYS[1], {**day_tables(), "alerts_days": day_tables()["alerts_days"].clear()}, use_case=name)
 
 
 def break_file(path: Path) -> None:

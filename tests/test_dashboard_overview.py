@@ -4,7 +4,18 @@ from datetime import date
 
 import polars as pl
 import pytest
-from dashboard_desk import DAYS, accuracy, bare_desk, day_tables, decision, drift, entry, five_days, make_desk
+from dashboard_desk import (
+    DAYS,
+    accuracy,
+    add_use_case,
+    bare_desk,
+    day_tables,
+    decision,
+    drift,
+    entry,
+    five_days,
+    make_desk,
+)
 
 from driftbook.config import load_use_case
 from driftbook.config.use_case import Batch, FilesSource, ServiceSource
@@ -186,14 +197,34 @@ def test_the_next_run_is_what_can_be_known_of_it(tmp_path):
 
 def test_other_use_cases_stand_beside_the_chosen_one(tmp_path):
     desk = make_desk(tmp_path)
-    (tmp_path / "data" / "bank").mkdir()
-    (tmp_path / "data" / "bank" / "usecase.yaml").write_text((tmp_path / "data" / "churn" / "usecase.yaml").read_text())
+    add_use_case(desk, "bank", built=True)
+    add_use_case(desk, "later", built=False)
     (tmp_path / "data" / "telco").mkdir()
     (tmp_path / "data" / "telco" / "usecase.yaml").write_text("title: [")
     page = drawn(load_known(desk, "churn"))
-    assert "Not built yet: <code>driftbook build --use-case bank</code>" in page
+    assert "<strong>The model is well</strong>, as of 2026-06-02" in page
+    assert "<dd>601<small>usually 600" in page
+    assert "Not built yet: <code>driftbook build --use-case later</code>" in page
     assert "not valid YAML" in page
     assert str(tmp_path) not in page
+
+
+def test_other_use_cases_are_shown_as_known_on_the_same_day(tmp_path):
+    desk = make_desk(tmp_path)
+    add_use_case(desk, "bank", built=True)
+    page = drawn(load_known(desk, "churn", DAYS[0]))
+    assert "as of 2026-06-01" in page
+    assert "<dd>601" not in page
+    assert "No day was judged by 2026-06-01." not in page
+
+
+def test_a_broken_record_of_another_use_case_stays_in_its_box(tmp_path):
+    desk = make_desk(tmp_path)
+    add_use_case(desk, "bank", built=True)
+    (desk.report_folder("bank", DAYS[1]) / "alerts_days.parquet").unlink()
+    page = drawn(load_known(desk, "churn"))
+    assert "reports/bank/2026-06-02/alerts_days.parquet, found no such file" in page
+    assert "Act now" in page
 
 
 def test_an_alert_that_is_over_is_counted_apart(tmp_path):

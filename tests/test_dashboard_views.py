@@ -333,8 +333,9 @@ def test_a_running_build_is_shown_with_its_tasks():
 def test_a_build_that_ended_well_is_told_for_five_minutes_and_a_failed_one_until_the_next():
     assert "it has ended" in work_bar(told("done", ended="2026-07-01T07:56:00"), now=NOW)
     assert work_bar(told("done", ended="2026-07-01T07:54:00"), now=NOW) == ""
-    failed = work_bar(told("failed", message="no rows", ended="2026-06-30T08:00:00"), now=NOW)
-    assert "it failed. no rows" in failed
+    message = "no rows (/home/ann/driftbook/rows.py) in data/churn/raw and/or elsewhere"
+    failed = work_bar(told("failed", message=message, ended="2026-06-30T08:00:00"), now=NOW)
+    assert "it failed. no rows (rows.py) in data/churn/raw and/or elsewhere" in failed
     assert "dash-is-bad" in failed
 
 

@@ -4,6 +4,7 @@ where nothing was built yet. Pure functions to HTML.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from html import escape
@@ -16,6 +17,8 @@ from driftbook.workflow.progress import Progress, TaskProgress
 
 SHOWN_AFTER = timedelta(minutes=5)  # a build that ended well is told of for so long
 STEPS = {"waiting": "○", "running": "▶", "done": "✓", "failed": "■", "skipped": "✓"}
+# an error nobody foresaw may name a file of this machine: its name will do
+_PATH, FILE_NAME = re.compile(r"(?<![\w.])/(?:[\w.@+-]+/)+([\w.@+-]+)"), r"\1"
 ENDS = {"done": "✓", "failed": "■", "interrupted": "■"}
 
 
@@ -79,7 +82,7 @@ def work_bar(progress: Progress | None, *, now: datetime) -> str:
     if progress.state == "done" and not _lately(progress.ended, now):
         return ""
     tone = "good" if progress.state == "done" else "bad"
-    words = f"{ENDS[progress.state]} {progress.sentence}"
+    words = f"{ENDS[progress.state]} {_PATH.sub(FILE_NAME, progress.sentence)}"
     return f'<div class="dash-work dash-over dash-is-{tone}" role="status"><p>{prose(words)}</p></div>'
 
 

@@ -92,7 +92,7 @@ def _retrain(known: Known, selection: Selection, visitor: Visitor, text: str, ch
 def _idle(known: Known, selection: Selection) -> str:
     """Why nobody can start a build now."""
     running = load_progress(known.settings)
-    return running.sentence if running is not None and running.state == "running" else ""
+    return "A build is running." if running is not None and running.state == "running" else ""
 
 
 PAGE = Page(
