@@ -117,9 +117,9 @@ def test_a_page_of_an_earlier_day_knows_nothing_of_later_ones(settings: Settings
     assert "decided for 2026-06-12" in shown
     assert "rows compared 2,400" in shown
     assert "champion version 1 challenger version 2 champion before none" in card(markup, "Who is in office")
-    assert "● promoted" not in shown
+    assert "version 2 promoted" not in shown
     assert "2026-06-14" not in shown
-    assert card(markup, "History of deployments").count("▲ challenger 2") == 1
+    assert card(markup, "History of deployments").count("version 2 challenger") == 1
 
 
 def test_without_a_challenger_the_page_says_so_calmly(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_an_operator_promotes_in_their_own_name(armed: Settings) -> None:
     assert "Ordered since: version 2 promoted by ann: The branches asked (from the day after 2026-06-14)." in shown
     assert "○ ended Version 2 against version 1" in shown
     assert "Version 2 was promoted by ann: The branches asked." in shown
-    assert "promoted 2 ann: The branches asked." in card(markup, "History of deployments")
+    assert "version 2 promoted ann: The branches asked." in card(markup, "History of deployments")
 
 
 def test_an_operator_keeps_the_champion(armed: Settings) -> None:

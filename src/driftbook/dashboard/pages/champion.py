@@ -126,15 +126,16 @@ def _history(known: Known, selection: Selection) -> str:
     changes = known.history().sort("revision", descending=True)
     shown = changes.select(
         pl.col("day"),
-        pl.col("action").replace(CHANGES).alias("state"),
-        "version",
+        pl.concat_str(
+            pl.format("version {}", "version"), pl.col("action").replace(CHANGES), separator=" ", ignore_nulls=True
+        ).alias("change"),
         pl.format("{}: {}", "actor", "reason").alias("by whom, and why"),
         pl.col("at").alias("when"),
     )
     shown = shown if known.is_newest else shown.drop("when")  # a build that caught up recorded it later
-    labels = {"state": "change", "when": "recorded (UTC)", "day": "for day"}
+    labels = {"when": "recorded (UTC)", "day": "for day"}
     found = table(shown, caption="Changes, newest first", labels=labels, max_rows=SHOWN_CHANGES)
-    return fitted(show(found), spare=[5], unbroken=[1, 5])
+    return fitted(show(found), spare=[4], unbroken=[1, 4])
 
 
 @lru_cache(maxsize=8)
