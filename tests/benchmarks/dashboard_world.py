@@ -1,8 +1,8 @@
 """A workbench with one year of hourly batches on 80 columns, as the dashboard reads it, made up without a build.
 
-``python -m benchmarks.dashboard_world FOLDER`` writes it: a journal, alerts and history in the store, one report with
-its records and day tables, the training records of all versions, and the newest predictions. Data and models are not
-there: the dashboard reads neither.
+``python -m benchmarks.dashboard_world FOLDER`` writes it: a journal, alerts and history in the store, a line in the
+ledger for each day, the last day's report with its records and tables, the training records of all versions, and the
+newest predictions. Data and models are not there: the dashboard reads neither.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from driftbook.deployment import commit_story
 from driftbook.quality.limits import FINDINGS_SCHEMA
 from driftbook.reports import write_index
 from driftbook.storage import sha256_text, write_json, write_parquet, write_text
-from driftbook.timeline.closing import close
+from driftbook.timeline.closing import Closing, close
 from driftbook.timeline.days.measuring import write_days
 from driftbook.timeline.duel import last_comparison
 from driftbook.timeline.journal import Story
 from driftbook.timeline.run import Run
+from driftbook.timeline.verdict import headline, verdict_sentences
 from driftbook.workflow.bind import bind, load_tasks
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +67,7 @@ def make_year(root: Path, *, days: int = 365, seed: int = 7) -> Settings:
             "now": now,
         }
         commit_story(database, CASE, **given)
+    _earlier_reports(run, year, closing)
     for version in year.learned:
         _training(settings, year, version)
     write_days(run, made_up_tables(year, findings, closing.alerts))
@@ -136,6 +138,25 @@ def _records(run: Run, year: Year, findings: pl.DataFrame) -> None:
     for source in sorted((run.settings.root / "notebooks").glob("0*.ipynb")):
         write_text(folder / f"{source.stem}.html", f"<!doctype html><title>{source.stem}</title><h1>{source.stem}</h1>")
         shutil.copy(source, folder / source.name)
+
+
+def _earlier_reports(run: Run, year: Year, closing: Closing) -> None:
+    """What the pages read of the reports of all days before, and their lines in the ledger."""
+    for number, entry in enumerate(year.entries[:-1]):
+        day = year.day(number)
+        state = "red" if entry["drift"]["alarmed"] else "green"
+        told = {
+            **{"as_of": day, "status": state, "headline": headline(run.case.title, state, as_of=day)},
+            **{"verdict": verdict_sentences(year.entries[: number + 1]), "decision": entry["decision"]["action"]},
+            **{"drifted_columns": entry["drift"]["drifted_columns"], "changes": entry["changes"]},
+            **{name: entry["office"][name] for name in ("champion", "challenger")},
+        }
+        folder = run.settings.report_folder(CASE, day)
+        files = [write_json(folder / "summary.json", {**closing.summary, **told})]
+        files.append(write_json(folder / "manifest.json", {**closing.manifest, "as_of": day, "products": {}}))
+        note_products(run.settings, CASE, day, paths=files, ended=True)
+        now = datetime.combine(day + timedelta(days=1), time(5), UTC)
+        seal_run(run.settings, CASE, day, products=files, by="made-up", now=now)
 
 
 def _training(settings: Settings, year: Year, version: int) -> None:
