@@ -183,11 +183,20 @@ NAMED = {
     "rows": 9,
     "missing": 0,
 }
+TARGETS = pl.DataFrame({"batch_id": IDS[:2], "scored": [90, 100], "known": [90, 40], "expected_on": DAYS[2:4]})
 BINS = pl.DataFrame(
     {"predicted": [0.1, 0.7], "observed": [0.1, 0.4], "low": [0.05, 0.3], "high": [0.2, 0.5], "rows": [90, 10]}
 )
 ROC = Curve([(0.0, 0.0), (0.2, 0.8), (1.0, 1.0)], 0.8)
 RECALL = Curve([(0.0, 1.0), (0.8, 0.6), (1.0, 0.5)], 0.75, without=0.5)
+
+
+def withdrawn_from(first: int) -> pl.DataFrame:
+    """Estimates of all days, without a value from one on."""
+    gone = pl.int_range(pl.len()) >= first
+    rows = pl.DataFrame({"batch_id": IDS, "metric": "accuracy", "value": 0.8, "low": 0.7, "high": 0.9, "rows": 10})
+    blank = [pl.when(~gone).then(name).alias(name) for name in ("value", "low", "high")]
+    return rows.with_columns(*blank, withdrawn=gone)
 
 
 def weighed() -> pl.DataFrame:
@@ -246,6 +255,9 @@ FULL: dict[str, Callable[[], figures.Figure]] = {
     "metric_over_time": lambda: figures.metric_over_time(
         PERFORMANCE, "accuracy", limit=0.83, onset=DAYS[3], marks=MARKS, estimated=PERFORMANCE
     ),
+    "metric_over_time with estimates withdrawn": lambda: figures.metric_over_time(
+        PERFORMANCE, "accuracy", limit=0.83, levels=[(0.9, "best")], estimated=withdrawn_from(1)
+    ),
     "drift_heatmap": lambda: figures.drift_heatmap(drift_table(), marks=MARKS),
     "drift_heatmap grouped": lambda: figures.drift_heatmap(whole_table(), title=EVIL),
     "weighted_drift": lambda: figures.weighted_drift(WEIGHTED, marks=MARKS),
@@ -269,6 +281,7 @@ FULL: dict[str, Callable[[], figures.Figure]] = {
     ),
     "reference_vs_counts of texts": lambda: figures.reference_vs_counts(NAMED, NAMED | {"unseen": 1}, column="plan"),
     "share_per_value": lambda: figures.share_per_value(BY_VALUE.drop("side"), title=EVIL, level=0.4),
+    "targets_known": lambda: figures.targets_known(TARGETS),
 }
 EMPTY: dict[str, Callable[[], figures.Figure]] = {
     "alert_spells": lambda: figures.alert_spells(ALERTS.clear(), IDS),
@@ -303,6 +316,7 @@ EMPTY: dict[str, Callable[[], figures.Figure]] = {
         COUNTED | {"missing": 9}, COUNTED | {"missing": 9}, column="age"
     ),
     "share_per_value": lambda: figures.share_per_value(BY_VALUE.clear(), title="x"),
+    "targets_known": lambda: figures.targets_known(TARGETS.clear()),
 }
 
 
@@ -548,6 +562,13 @@ def test_a_line_of_estimates_breaks_where_they_were_withdrawn() -> None:
         for given in (2, 4, 6)
     }
     assert lines == {2: 1, 4: 1, 6: 2}
+
+
+def test_targets_that_are_out_are_hollow_and_said() -> None:
+    figure = figures.targets_known(TARGETS)
+    assert figure.description == f"60 of 190 targets are still out; the newest are expected by {DAYS[3]}."
+    assert f"{IDS[1]}: 40 of 100 targets known, the rest expected by {DAYS[3]}" in figure.svg
+    assert figures.targets_known(TARGETS.head(1)).description == "0 of 90 targets are still out."
 
 
 def test_the_worst_method_of_a_column_speaks_for_it() -> None:

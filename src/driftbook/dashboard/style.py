@@ -166,9 +166,7 @@ NARROW = """
 .dash-tiles{grid-template-columns:repeat(auto-fill,minmax(min(136px,100%),1fr))}
 .dash-tiles.dash-tiles dd{font-size:20px}
 .dash .db-table th,.dash .db-table .db-w{white-space:normal!important;min-width:0!important}
-.dash .db-table table{font-size:13px}.dash .db-table th,.dash .db-table td{padding-right:.6em!important}
-.dash-scores .db-table :is(th,td):is(:nth-child(2),:nth-child(4)){display:none}
-.dash-figures .db-table :is(th,td):nth-child(4){display:none}.dash-figures .db-table td{white-space:normal!important}}
+.dash .db-table table{font-size:13px}.dash .db-table th,.dash .db-table td{padding-right:.6em!important}}
 @media(max-width:640px){.dash-stack thead{display:none}.dash-stack table,.dash-stack tbody{display:block}
 .dash .dash-stack tr{display:block;padding:.5em 0;border-bottom:1px solid var(--dash-line)}
 .dash .dash-stack td{display:flex;gap:10px;padding:.2em 0!important;border:0!important}

@@ -5,7 +5,7 @@ markers) is in ``canvas`` and ``panel``; a new figure is a function in the file 
 """
 
 from driftbook.figures.alerts import alert_spells
-from driftbook.figures.batches import batch_volume, quality_findings
+from driftbook.figures.batches import batch_volume, quality_findings, targets_known
 from driftbook.figures.canvas import Figure
 from driftbook.figures.columns import column_over_time, drift_by_importance
 from driftbook.figures.confusion import confusion_matrix, confusion_pair
@@ -51,5 +51,6 @@ __all__ = [
     "share_over_time",
     "share_per_value",
     "story",
+    "targets_known",
     "weighted_drift",
 ]

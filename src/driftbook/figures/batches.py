@@ -61,6 +61,45 @@ def batch_volume(index: pl.DataFrame, *, as_of: date | None = None, marks: Seque
     )
 
 
+def targets_known(days: pl.DataFrame) -> Figure:
+    """Of how many rows of each batch the target is known, and of how many it is still out.
+
+    Parameters
+    ----------
+    days
+        ``batch_id, scored, known, expected_on``, in order: rows with a prediction, those of them with a target, and by
+        when the rest is expected.
+
+    Examples
+    --------
+    >>> day = {"batch_id": ["2026-06-29"], "scored": [600], "known": [200], "expected_on": [date(2026, 7, 2)]}
+    >>> targets_known(pl.DataFrame(day))
+    Figure: Targets by batch. 400 of 600 targets are still out; the newest are expected by 2026-07-02.
+    """
+    title = "Targets by batch"
+    if days.is_empty():
+        return notice(title, "No batch has been scored yet.")
+    days = days.tail(MAX_BATCHES)
+    ids = days["batch_id"].to_list()
+    canvas = Canvas(height=254)
+    canvas.heading(title, "Blue: the target is known. Hollow: it is still out.")
+    highest = float(days["scored"].max() or 1)  # type: ignore[arg-type]
+    panel = over_batches(canvas, ids, y=(0, highest * 1.05), top=72, height=152)
+    panel.y_axis("rows")
+    width = min(panel.width / len(ids), 40) * 0.78
+    for place, row in enumerate(days.iter_rows(named=True)):
+        left, top, middle = panel.px(place) - width / 2, panel.py(row["scored"]), panel.py(row["known"])
+        tip = f"{row['batch_id']}: {row['known']:,} of {row['scored']:,} targets known"
+        tip += "" if row["known"] >= row["scored"] else f", the rest expected by {row['expected_on']}"
+        canvas.rect((left, top), (width, panel.bottom - top), fill="transparent", stroke=BLUE, tip=tip)
+        canvas.rect((left, middle), (width, panel.bottom - middle), fill=BLUE, tip=tip)
+    panel.batches(ids)
+    scored, known = int(days["scored"].sum()), int(days["known"].sum())
+    waiting = days.filter(pl.col("known") < pl.col("scored"))
+    until = f"; the newest are expected by {format_value(waiting['expected_on'].max())}" if waiting.height else ""
+    return canvas.figure(title, f"{scored - known:,} of {scored:,} targets are still out{until}.")
+
+
 def quality_findings(findings: pl.DataFrame, index: pl.DataFrame) -> Figure:
     """Which check found what in which batch: one row per check, the worst severity as a shape.
 

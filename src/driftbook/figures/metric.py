@@ -70,8 +70,8 @@ def metric_over_time(
     named_levels = [*levels, *([(limit, limit_name)] if limit is not None else [])]
     values += [level for level, _ in named_levels]
     withdrawn = "Shaded: estimates withdrawn, because targets contradict them." if gone else ""
-    further = () if canvas.sheet.headed else (_told(named_levels, format=format), withdrawn)
-    canvas.heading(title, how, *further)
+    further = [] if canvas.sheet.headed else [_told(named_levels, format=format), withdrawn]
+    canvas.heading(title, " ".join(filter(None, [how, *further])))
     margin = max((max(values) - min(values)) * 0.08, 0.005)
     span, top = (min(values) - margin, max(values) + margin), 72 + mark_rows(named, ids)
     panel = over_batches(canvas, ids, y=span, top=top, height=174, right=132)

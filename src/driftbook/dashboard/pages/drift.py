@@ -16,7 +16,7 @@ import polars as pl
 from driftbook.config.policy import Policy
 from driftbook.dashboard.known import Known
 from driftbook.dashboard.page import Card, Choice, Options, Page
-from driftbook.dashboard.parts import Tile, note, sentences, show, tiles
+from driftbook.dashboard.parts import Tile, fitted, note, sentences, show, tiles
 from driftbook.dashboard.pictures import picture
 from driftbook.dashboard.served import changes
 from driftbook.dashboard.state import Selection
@@ -128,7 +128,7 @@ def _scores(known: Known, selection: Selection) -> str:
         labels=labels,
         max_rows=rows.height if whole else SHOWN_ROWS,
     )
-    return f'<div class="dash-scores">{show(found)}</div>'
+    return fitted(show(found), spare=[2, 4])
 
 
 def _map(known: Known, selection: Selection) -> str:

@@ -14,7 +14,7 @@ import polars as pl
 
 from driftbook.dashboard.known import Known
 from driftbook.dashboard.page import Card, Choice, Options, Page
-from driftbook.dashboard.parts import Tile, note, sentences, show, tiles
+from driftbook.dashboard.parts import Tile, fitted, note, sentences, show, tiles
 from driftbook.dashboard.pictures import picture
 from driftbook.dashboard.realised import METRICS, calibration, confusion, ranking, right_by_value
 from driftbook.dashboard.served import changes, classes_of, estimated_over_time, realised_over_time, targets_out
@@ -25,12 +25,14 @@ from driftbook.figures import (
     metric_over_time,
     ranking_curves,
     share_per_value,
+    targets_known,
 )
 from driftbook.tables import Format, format_value, table
 from driftbook.words import plain
 
 MOST_DAYS = 120  # a longer history is drawn by weeks unless days are asked for
-NEWEST = 14  # days or weeks in the table
+NEWEST = 10  # days or weeks in the table
+SHOWN_DAYS = 30  # of targets that are out
 KINDS = ("realised", "estimated")
 SHARES = frozenset({"accuracy", "precision", "recall", "f1"})
 CHAMPION = "champion"
@@ -99,16 +101,12 @@ def _figures(known: Known, selection: Selection) -> str:
     told = rows.with_columns(
         pl.Series("told", [_with_interval(row, format) for row in rows.iter_rows(named=True)], dtype=pl.String)
     )
-    sides = {kind: told.filter(kind=kind).select("batch_id", pl.col("told").alias(kind), "rows") for kind in KINDS}
+    sides = {kind: told.filter(kind=kind).select("batch_id", pl.col("told").alias(kind)) for kind in KINDS}
     joined = sides["realised"].join(sides["estimated"], on="batch_id", how="full", coalesce=True)
     newest = joined.sort("batch_id", descending=True).head(NEWEST)
-    frame = newest.select(
-        pl.col("batch_id").alias("week" if weekly else "day"),
-        *KINDS,
-        pl.col("rows").fill_null(0).alias("rows with targets"),
-    )
+    frame = newest.select(pl.col("batch_id").alias("week" if weekly else "day"), *KINDS)
     caption = f"{_title(metric)} with its 95 % interval, the newest first"
-    return f'<div class="dash-figures">{show(table(frame, caption=caption, max_rows=NEWEST))}</div>'
+    return fitted(show(table(frame, caption=caption, max_rows=NEWEST)), unbroken=[1])
 
 
 def _confusion(known: Known, selection: Selection) -> str:
@@ -160,6 +158,11 @@ def _segment(known: Known, selection: Selection) -> str:
         found=f"{title}; {together}.",
         rests_on=_rows_told(rows, version),
     )
+
+
+def _targets_by_day(known: Known, selection: Selection) -> str:
+    days = targets_out(known).tail(SHOWN_DAYS).with_columns(batch_id=pl.col("day").dt.to_string("%Y-%m-%d"))
+    return picture(lambda: targets_known(days))
 
 
 def _realised_tile(seen: dict[str, Any] | None) -> Tile:
@@ -289,7 +292,8 @@ PAGE = Page(
         Card("How well the score ranks", _ranking),
         Card("Whether probabilities can be believed", _calibration),
         Card("Segments", _segment),
-        Card("In numbers", _figures, wide=True),
+        Card("Targets by day", _targets_by_day),
+        Card("In numbers", _figures),
     ),
     choices=(VERSION, METRIC, PERIOD, WINDOW, SEGMENT),
 )
