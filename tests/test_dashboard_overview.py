@@ -204,7 +204,7 @@ def test_other_use_cases_stand_beside_the_chosen_one(tmp_path):
     page = drawn(load_known(desk, "churn"))
     assert "<strong>The model is well</strong>, as of 2026-06-02" in page
     assert "<dd>601<small>usually 600" in page
-    assert "Not built yet: <code>driftbook build --use-case later</code>" in page
+    assert "Customer churn (simulated): <code>driftbook build --use-case later</code>" in page
     assert "not valid YAML" in page
     assert str(tmp_path) not in page
 

@@ -67,7 +67,9 @@ margin-top:.15em}
 .dash-word .db-badge{font-size:14px;vertical-align:.2em;margin-right:.3em}
 .dash-lead{font-size:17px;line-height:1.5;margin:0;max-width:72ch}
 .dash-cases{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr));gap:16px 32px}
-.dash-case{min-width:0}.dash-case h3{margin-top:.2em}.dash-case .dash-tiles.dash-tiles dd{font-size:17px}
+.dash-case{min-width:0}.dash-case h3{margin-top:.2em}.dash-case p{margin:.2em 0 .7em}
+.dash-case .dash-tiles.dash-tiles dd{font-size:16px}
+.dash-case .dash-tiles{grid-template-columns:repeat(auto-fill,minmax(min(125px,100%),1fr));gap:10px 18px}
 .dash-note{margin:.3em 0 .8em;color:var(--dash-dim);max-width:78ch}
 .dash-note.dash-is-watch,.dash-note.dash-is-bad{color:var(--dash-ink);border-left:4px solid;padding-left:12px}
 .dash-tiles+.dash-said{margin-top:.9em}

@@ -54,10 +54,22 @@ def _business(known: Known, selection: Selection) -> str:
 
 
 def _others(known: Known, selection: Selection) -> str:
-    others = [each for each in find_use_cases(known.settings, mark=known.mark) if each.name != known.case.name]
-    if not others:
-        return ""
-    return f'<div class="dash-cases">{"".join(_other(each, known) for each in others)}</div>'
+    """How the other use cases stand that were built, beside each other."""
+    built = [each for each in _found(known) if each.built]
+    return f'<div class="dash-cases">{"".join(_other(each, known) for each in built)}</div>' if built else ""
+
+
+def _waiting(known: Known, selection: Selection) -> str:
+    """The use cases that are declared and nobody built, with the command that does."""
+    told = [each.fault or f"`driftbook build --use-case {each.name}`" for each in _found(known) if not each.built]
+    names = [each.title for each in _found(known) if not each.built]
+    return sentences([f"{name}: {words}" for name, words in zip(names, told, strict=True)])
+
+
+def _found(known: Known) -> list[Found]:
+    """The use cases there are but the chosen one."""
+    found = find_use_cases(known.settings, mark=known.mark)
+    return [each for each in found if each.name != known.case.name]
 
 
 def _other(found: Found, known: Known) -> str:
@@ -72,8 +84,6 @@ def _other(found: Found, known: Known) -> str:
 
 
 def _standing(found: Found, known: Known) -> str:
-    if not found.built:
-        return note(found.fault or f"Not built yet: `driftbook build --use-case {found.name}`")
     other = load_known(known.settings, found.name, mark=known.mark)
     if not known.is_newest:
         before = [day for day in other.days if day <= known.day]
@@ -100,10 +110,11 @@ PAGE = Page(
     "Overview",
     cards=(
         Card("Is the model well?", _answer, wide=True),
+        Card("Other use cases", _others, wide=True),
         Card("The story so far", _story, wide=True),
         Card("What was found and decided", _decided),
         Card("Business figures", _business),
-        Card("Other use cases", _others, wide=True),
+        Card("Not built yet", _waiting, wide=True),
     ),
     actions=(Action("retrain", "Retrain now", "Reason", run=_retrain, available=_idle),),
 )
