@@ -22,6 +22,7 @@ from driftbook.timeline.days.bins import bins_of
 from driftbook.timeline.days.drift import strongest_by_day
 from driftbook.timeline.days.measuring import measure_days, write_days
 from driftbook.timeline.days.offices import Offices, Spell
+from driftbook.timeline.days.outcomes import Outcomes, squared_errors
 from driftbook.timeline.evidence import Reign
 from driftbook.timeline.models import load_versions
 from driftbook.timeline.scoring import ensure_predictions
@@ -175,6 +176,18 @@ def test_the_last_day_has_the_alerts_as_they_were_raised():
     evidence = {"verdicts": _verdicts(".."), "findings": _findings((None, "warning", "a constant column"))}
     found = _told(evidence, raised=[alert])
     assert found.select("known_on", "message").rows() == [(date(2026, 6, 2), "a constant column")]
+
+
+def test_squared_errors_of_several_classes_add_up_over_the_classes():
+    rows = pl.DataFrame({"target": ["a", "c", "none of them"], "probabilities": [[1.0, 0.0, 0.0]] * 3})
+    found = squared_errors(rows, classes=("a", "b", "c"), positive=None)
+    assert found.to_list() == [0.0, 2.0, 2.0]
+
+
+def test_where_nothing_is_known_the_outcomes_are_empty_tables():
+    tables = Outcomes(()).tables()
+    assert {name: dict(table.schema) for name, table in tables.items()} == {name: DAY_TABLES[name] for name in tables}
+    assert not any(table.height for table in tables.values())
 
 
 def test_a_table_that_is_missing_says_so(tmp_path):
