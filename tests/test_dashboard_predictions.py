@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 from html import unescape
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import polars as pl
 import pytest
 from known_desk import CASE, DAYS, make_desk, put_predictions, put_table
+from test_dashboard_service import as_a_service, counters, serving, told
 
 from driftbook.config import Settings
 from driftbook.dashboard.known import Known, load_known
@@ -252,3 +254,30 @@ def test_a_year_is_drawn_by_week_and_stays_light(settings: Settings) -> None:
     assert "A mark a week." in markup
     assert "missing values: 0.1\u00a0% of 210,000" in markup
     assert len(markup) < 60_000
+
+
+def test_a_running_service_is_shown_in_its_own_numbers(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(as_a_service) as (address, _):
+        monkeypatch.setenv("DRIFTBOOK_SERVICE_URL", address)
+        shown = card(page_of(settings), "Prediction service")
+        known, selection = known_of(settings), Selection(CASE, "predictions")
+        assert PAGE.live(known, selection)
+        assert PAGE.live(known_of(settings, DAYS[0]), selection) == "", "a past day asks nobody"
+    assert "error rate 25 % of 4 requests" in shown
+    assert "rows answered 30 in 1 minute" in shown
+    assert "1 ● champion 3 2 3 3 0.05" in shown
+    assert "2 ▲ challenger 0 – – – 0.07" in shown
+
+
+def test_a_service_of_another_use_case_is_named_and_its_numbers_are_not_shown(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other(handler: BaseHTTPRequestHandler) -> None:
+        pages = {"/stats": counters().summary(), "/model": {"use_case": "bank", "versions": []}}
+        told(handler, pages[handler.path])
+
+    with serving(other) as (address, _):
+        monkeypatch.setenv("DRIFTBOOK_SERVICE_URL", address)
+        shown = card(page_of(settings), "Prediction service")
+    assert f"The prediction service at {address} answers for bank." in shown
+    assert "requests a second" not in shown

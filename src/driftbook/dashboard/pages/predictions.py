@@ -26,6 +26,7 @@ from driftbook.tables import table
 
 SEVERITIES = ("info", "warning", "critical")
 SHOWN_FINDINGS = 12
+MANY_REFUSED = 0.05  # whoever asks does not know how, and nobody else would tell
 ODD = {
     "missing values": ("missing_cells", "cells"),
     "new categories": ("unseen", "rows"),
@@ -234,10 +235,11 @@ def _tone(severity: str) -> Any:
 
 def _served_tiles(answer: ServiceAnswer) -> list[Tile]:
     failing: Any = "bad" if answer.error_rate > 0 else "good"
+    refusing: Any = "watch" if answer.refusal_rate >= MANY_REFUSED else "calm"
     return [
         Tile("requests a second", answer.per_second, note="over the latest minute"),
         Tile("error rate", answer.error_rate, format="percent", note=f"of {answer.requests:,} requests", tone=failing),
-        Tile("refused", answer.refusal_rate, format="percent", note="asked wrongly, or not allowed"),
+        Tile("refused", answer.refusal_rate, format="percent", note="asked wrongly, or not allowed", tone=refusing),
         Tile("rows answered", answer.rows, note=f"in {_lasted(answer.uptime_seconds)}"),
         Tile("suspicious rows", answer.outlier_share, format="percent", note="of those answered"),
     ]
