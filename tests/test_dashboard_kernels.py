@@ -160,6 +160,20 @@ def test_a_kernel_that_died_while_it_waited_is_handed_to_nobody(desk, tmp_path):
     asyncio.run(story())
 
 
+def test_what_a_kernel_logs_is_in_the_server_s_log(desk, tmp_path, capfd):
+    async def story():
+        async with kernels_of(desk, tmp_path, pool_size=0) as kernels:
+            kernel = kernels.get_kernel((await kernels.take(ADA)).kernel_id)
+            client = kernel.client()
+            client.start_channels()
+            await client.wait_for_ready(timeout=PATIENCE)
+            await client.execute_interactive("import logging; logging.getLogger('x').error('the well is dry')")
+            client.stop_channels()
+
+    asyncio.run(story())
+    assert "ERROR the well is dry" in capfd.readouterr().err
+
+
 def test_no_history_is_kept_and_no_kernel_of_elsewhere_is_known(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     (tmp_path / "kernels" / "other").mkdir(parents=True)

@@ -41,6 +41,16 @@ SMALL = {
     "MALLOC_ARENA_MAX": "2",
     "MPLBACKEND": "agg",
 }
+# no history is kept; what is logged goes where the server's own messages go, not to a browser
+LOGGING = (
+    "import logging, sys; "
+    "logging.basicConfig(level=logging.WARNING, format='%(levelname)s %(message)s', stream=sys.__stderr__)"
+)
+PLAIN = (
+    "--HistoryManager.enabled=False",
+    "--IPKernelApp.capture_fd_output=False",
+    f"--IPKernelApp.exec_lines={LOGGING}",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +62,12 @@ class Heated:
 
 
 class SmallKernels(KernelSpecManager):
-    """The one kernel there is: this Python, without a history file."""
+    """The one kernel there is: this Python, whatever else a person has installed."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """The same for every name."""
         start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(
-            argv=[*start, "--HistoryManager.enabled=False"], display_name="driftbook", language="python", name="python3"
-        )
+        return KernelSpec(argv=[*start, *PLAIN], display_name="driftbook", language="python", name="python3")
 
     def find_kernel_specs(self) -> dict[str, str]:
         """No folder is searched: what a person installed elsewhere does not come in."""
