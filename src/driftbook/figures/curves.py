@@ -104,7 +104,7 @@ def calibration_curve(bins: pl.DataFrame) -> Figure:
     bins = bins.filter(pl.col("rows") > 0)
     if bins.is_empty():
         return notice(title, "No target is known yet.")
-    canvas = Canvas(height=TOP + SIDE + 66 + BELOW)
+    canvas = Canvas(height=TOP + SIDE + 46 + BELOW)
     canvas.heading(
         title, "On the dashed line predictions come true as often as they say. Lines: what chance allows (95 %)."
     )

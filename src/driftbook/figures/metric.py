@@ -13,6 +13,7 @@ from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_ba
 from driftbook.tables import SPACE, Format, format_value
 from driftbook.words import plain
 
+Level = tuple[float, str, bool]  # where, its name, whether it is the limit
 SHARES = frozenset({"accuracy", "precision", "recall", "f1"})
 
 
@@ -67,10 +68,11 @@ def metric_over_time(
     )
     how += " Log loss and Brier: lower is better." if metric in ("log_loss", "brier") else ""
     values = [v for side in sides for name in ("low", "value", "high") for v in side[name].drop_nulls().to_list()]
-    named_levels = [*levels, *([(limit, limit_name)] if limit is not None else [])]
-    values += [level for level, _ in named_levels]
+    drawn_levels: list[Level] = [(level, name, False) for level, name in levels]
+    drawn_levels += [(limit, limit_name, True)] if limit is not None else []
+    values += [level for level, _, _ in drawn_levels]
     withdrawn = "Shaded: estimates withdrawn, because targets contradict them." if gone else ""
-    further = [] if canvas.sheet.headed else [_told(named_levels, format=format), withdrawn]
+    further = [] if canvas.sheet.headed else [_told(drawn_levels, format=format), withdrawn]
     canvas.heading(title, " ".join(filter(None, [how, *further])))
     margin = max((max(values) - min(values)) * 0.08, 0.005)
     span, top = (min(values) - margin, max(values) + margin), 72 + mark_rows(named, ids)
@@ -78,7 +80,7 @@ def metric_over_time(
     panel.y_axis(name, format=format)
     if gone:
         _shade(panel, ids.index(gone[0]), ids.index(gone[-1]))
-    _levels(panel, named_levels, format=format)
+    _levels(panel, drawn_levels, format=format)
     for number, side in enumerate(sides):
         _series(panel, side, ids, gone=gone if number else [], realised=number == 0, format=format)
     panel.batches(ids)
@@ -113,23 +115,20 @@ def _shade(panel: Panel, first: int, last: int) -> None:
         )
 
 
-def _told(levels: Sequence[tuple[float, str]], *, format: Format) -> str:
+def _told(levels: Sequence[Level], *, format: Format) -> str:
     """The levels in words, as a page tells them."""
-    lines = ["dotted"] * (len(levels) - 1) + ["dashed in rose"]
-    said = [
-        f"{line}: {name} {format_value(level, format=format)}"
-        for line, (level, name) in zip(lines, levels, strict=False)
-    ]
-    return f"{'; '.join(said)}.".capitalize().replace(SPACE, " ") if said else ""
+    lines = ["dashed in rose" if is_limit else "dotted" for _, _, is_limit in levels]
+    names = [f"{name} {format_value(level, format=format)}".replace(SPACE, " ") for level, name, _ in levels]
+    said = "; ".join(f"{line}: {name}" for line, name in zip(lines, names, strict=True))
+    return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
-def _levels(panel: Panel, levels: Sequence[tuple[float, str]], *, format: Format) -> None:
-    """Levels to compare with; the last one is the limit. Names that would meet move apart."""
+def _levels(panel: Panel, levels: Sequence[Level], *, format: Format) -> None:
+    """Levels to compare with; names that would meet move apart."""
     lowest = panel.bottom + 4
-    for level, name in sorted(levels):
-        height, limit = panel.py(level), (level, name) == levels[-1]
-        label = f"{name} {format_value(level, format=format)}"
-        color, dash = (ROSE, "6 4") if limit else (GREY, "2 4")
+    for level, name, is_limit in sorted(levels):
+        height, label = panel.py(level), f"{name} {format_value(level, format=format)}"
+        color, dash = (ROSE, "6 4") if is_limit else (GREY, "2 4")
         panel.canvas.line((panel.left, height), (panel.right, height), color=color, width=1.5, dash=dash, tip=label)
         place = min(height + 4, lowest)
         if panel.canvas.sheet.room(1, 0):  # on a narrow sheet names would cover what they name

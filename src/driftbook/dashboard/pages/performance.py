@@ -12,9 +12,10 @@ from typing import Any
 
 import polars as pl
 
+from driftbook.dashboard.in_short import performance_in_short
 from driftbook.dashboard.known import Known
 from driftbook.dashboard.page import Card, Choice, Options, Page
-from driftbook.dashboard.parts import Tile, fitted, note, sentences, show, tiles
+from driftbook.dashboard.parts import fitted, note, show
 from driftbook.dashboard.pictures import picture
 from driftbook.dashboard.realised import METRICS, calibration, confusion, ranking, right_by_value
 from driftbook.dashboard.served import changes, classes_of, estimated_over_time, realised_over_time, targets_out
@@ -31,6 +32,7 @@ from driftbook.tables import Format, format_value, table
 from driftbook.words import plain
 
 MOST_DAYS = 120  # a longer history is drawn by weeks unless days are asked for
+Level = tuple[float, str]  # where, and its name
 NEWEST = 10  # days or weeks in the table
 SHOWN_DAYS = 30  # of targets that are out
 KINDS = ("realised", "estimated")
@@ -46,32 +48,11 @@ WINDOW = Choice("window", "Targets known", lambda known, selection: WINDOWS)
 SEGMENT = Choice("segment", "Segment", lambda known, selection: _segments(known))
 
 
-def _targets(known: Known, selection: Selection) -> str:
-    days = targets_out(known)
-    scored, found = int(days["scored"].sum()), int(days["known"].sum())
-    late = days.filter(pl.col("expected_on") <= known.day)
-    overdue = int((late["scored"] - late["known"]).sum())
-    waiting = days.filter(pl.col("scored") > pl.col("known"))
-    expected = waiting["expected_on"].max()
-    last = known.entries[-1]
-    share = found / scored if scored else None
-    numbers = [
-        _realised_tile(last.get("accuracy")),
-        _estimate_tile(last.get("estimate")),
-        Tile("targets known", share, format="percent", note=f"{found:,} of {scored:,} rows scored in office"),
-        Tile("targets still out", scored - found, note=_expected(known, waiting.height, expected)),
-    ]
-    if overdue:
-        note_ = f"rows whose target should have come after {known.case.label_delay_days} days"
-        numbers.append(Tile("targets overdue", overdue, note=note_, tone="watch"))
-    return tiles(numbers) + sentences(_withdrawn_words(last))
-
-
 def _over_time(known: Known, selection: Selection) -> str:
     metric, weekly = METRIC.value(known, selection), PERIOD.value(known, selection) == "week"
     performance, estimated = _sides(known, selection, weekly=weekly)
-    levels = _levels(known, _version(known, selection), metric)
-    limit, name = levels[-1] if levels else (None, "")
+    tested, limits = _levels(known, _version(known, selection), metric)
+    limit, name = limits[-1] if limits else (None, "")
     served = VERSION.value(known, selection) == CHAMPION
     who = "the champion in office" if served else f"version {_version(known, selection)}"
     title = f"{_title(metric)} of {who}"
@@ -81,7 +62,7 @@ def _over_time(known: Known, selection: Selection) -> str:
             metric,
             limit=limit,
             limit_name=name,
-            levels=levels[:-1],
+            levels=[*tested, *limits[:-1]],
             marks=changes(known) if served else [],
             estimated=estimated if estimated.filter(metric=metric).height else None,
         ),
@@ -165,65 +146,23 @@ def _targets_by_day(known: Known, selection: Selection) -> str:
     return picture(lambda: targets_known(days))
 
 
-def _realised_tile(seen: dict[str, Any] | None) -> Tile:
-    if seen is None:
-        return Tile("accuracy, realised", None, note="no target of this champion is known yet")
-    between = f"{_between(seen, 'percent')} on the latest {seen['rows']:,} rows with targets"
-    limit = f"; limit {format_value(seen['limit'], format='percent')}"
-    said = f"{between}{limit}"
-    return Tile(
-        "accuracy, realised", seen["value"], format="percent", note=said, tone="bad" if seen["fell"] else "good"
-    )
-
-
-def _estimate_tile(seen: dict[str, Any] | None) -> Tile:
-    if seen is None:
-        return Tile("accuracy, estimated", None, note="every batch has targets, or nothing can be estimated")
-    if seen["withdrawn"]:
-        return Tile("accuracy, estimated", None, note="withdrawn: targets contradict it", tone="watch")
-    told = f"{_between(seen, 'percent')} on {seen['rows']:,} rows whose targets are still out"
-    return Tile(
-        "accuracy, estimated", seen["value"], format="percent", note=told, tone="bad" if seen["fell"] else "calm"
-    )
-
-
-def _withdrawn_words(last: dict[str, Any]) -> list[str]:
-    gone = (last.get("estimate") or {}).get("withdrawn")
-    if not gone:
-        return []
-    promised, found = (format_value(gone[name], format="percent") for name in ("promised", "found"))
-    return [
-        f"Since {gone['since']} targets contradict the estimates: of {gone['rows']:,} decisions {promised} were "
-        f"expected to be right, {found} were. Known since {gone['known_on']}."
-    ]
-
-
-def _expected(known: Known, days: int, newest: Any) -> str:
-    if newest is None:
-        return "every target is known"
-    delay = known.case.label_delay_days
-    late = "" if newest > known.day else ", and were due by now"
-    count = f"of {days} day{'' if days == 1 else 's'}"
-    return f"{count}; the newest are expected by {format_value(newest)}, {delay} days after their day{late}"
-
-
 def _sides(known: Known, selection: Selection, *, weekly: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Realised and estimated figures of the chosen model, by day or by week."""
     version = None if VERSION.value(known, selection) == CHAMPION else _version(known, selection)
     return realised_over_time(known, version, weekly=weekly), estimated_over_time(known, version, weekly=weekly)
 
 
-def _levels(known: Known, version: int, metric: str) -> list[tuple[float, str]]:
-    """What a figure is compared with; the last is the limit where there is one."""
-    tested = known.training(version)["metrics"].get(metric)
-    levels = [(float(tested["value"]), f"v{version} tested at")] if tested else []
-    if metric == "accuracy" and tested:
-        levels.append((float(tested["value"]) - known.policy.retraining.accuracy_drop, "limit"))
+def _levels(known: Known, version: int, metric: str) -> tuple[list[Level], list[Level]]:
+    """What a figure was in training, and the limits it is held to."""
+    found = known.training(version)["metrics"].get(metric)
+    tested = [(float(found["value"]), f"v{version} tested at")] if found else []
+    drop = known.policy.retraining.accuracy_drop
+    limits = [(value - drop, "limit") for value, _ in tested] if metric == "accuracy" else []
     for rule in known.policy.retraining.rules:
         if rule.metric == metric:
-            levels += [(rule.minimum, "at least")] if rule.minimum is not None else []
-            levels += [(rule.maximum, "at most")] if rule.maximum is not None else []
-    return levels
+            limits += [(rule.minimum, "at least")] if rule.minimum is not None else []
+            limits += [(rule.maximum, "at most")] if rule.maximum is not None else []
+    return tested, limits
 
 
 def _windowed(known: Known, selection: Selection, name: str) -> pl.DataFrame:
@@ -286,14 +225,14 @@ PAGE = Page(
     "performance",
     "Performance",
     cards=(
-        Card("How good the decisions are", _targets, wide=True),
+        Card("How good the decisions are", lambda known, selection: performance_in_short(known), wide=True),
         Card("Over time", _over_time, wide=True),
         Card("What is taken for what", _confusion),
         Card("How well the score ranks", _ranking),
         Card("Whether probabilities can be believed", _calibration),
-        Card("Segments", _segment),
-        Card("Targets by day", _targets_by_day),
         Card("In numbers", _figures),
+        Card("Targets by day", _targets_by_day),
+        Card("Segments", _segment),
     ),
     choices=(VERSION, METRIC, PERIOD, WINDOW, SEGMENT),
 )
