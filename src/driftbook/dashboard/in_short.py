@@ -29,15 +29,15 @@ def performance_in_short(known: Known) -> str:
         Tile("targets still out", scored - found, note=_expected(known, waiting.height, expected)),
     ]
     if overdue:
-        note_ = f"rows whose target should have come after {known.case.label_delay_days} days"
-        numbers.append(Tile("targets overdue", overdue, note=note_, tone="watch"))
+        said = f"rows whose target should have come after {known.case.label_delay_days} days"
+        numbers.append(Tile("targets overdue", overdue, note=said, tone="watch"))
     return tiles(numbers) + sentences(_withdrawn_words(last))
 
 
 def _realised_tile(seen: dict[str, Any] | None) -> Tile:
     if seen is None:
         return Tile("accuracy, realised", None, note="no target of this champion is known yet")
-    between = f"{_between(seen, 'percent')} on the latest {seen['rows']:,} rows with targets"
+    between = f"{_between(seen)} on the latest {seen['rows']:,} rows with targets"
     limit = f"; limit {format_value(seen['limit'], format='percent')}"
     said = f"{between}{limit}"
     return Tile(
@@ -50,7 +50,7 @@ def _estimate_tile(seen: dict[str, Any] | None) -> Tile:
         return Tile("accuracy, estimated", None, note="every batch has targets, or nothing can be estimated")
     if seen["withdrawn"]:
         return Tile("accuracy, estimated", None, note="withdrawn: targets contradict it", tone="watch")
-    told = f"{_between(seen, 'percent')} on {seen['rows']:,} rows whose targets are still out"
+    told = f"{_between(seen)} on {seen['rows']:,} rows whose targets are still out"
     return Tile(
         "accuracy, estimated", seen["value"], format="percent", note=told, tone="bad" if seen["fell"] else "calm"
     )
