@@ -114,7 +114,7 @@ text-align:left;white-space:normal;overflow:visible;text-overflow:clip;margin-ri
 .dash select,.dash input[type=text]{height:36px;border-radius:6px;font-size:14.5px;padding:0 10px;max-width:100%;
 background-color:var(--dash-field)!important;color:var(--dash-ink)!important;border:1px solid var(--dash-dim)!important}
 .dash select{min-width:150px;appearance:auto;background-image:none!important}
-.dash-head select{max-width:300px}
+.dash-head select{max-width:290px;text-overflow:ellipsis}
 .dash .widget-slider{height:36px;width:auto;max-width:100%;align-items:center}
 .dash .widget-slider .slider-container{flex:1 1 150px;width:150px;min-width:90px}
 .dash .widget-readout{flex:none;margin-left:16px;min-width:92px;overflow:visible;font-size:14.5px;font-weight:600;
