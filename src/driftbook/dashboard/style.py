@@ -75,6 +75,7 @@ margin-top:.15em}
 .dash-tiles+.dash-said{margin-top:.9em}
 .dash-said{margin:.2em 0 .8em;padding-left:1.15em}.dash-said li{margin:.2em 0}
 .dash-facts{display:grid;grid-template-columns:minmax(0,auto) minmax(0,1fr);gap:7px 20px;margin:.3em 0;font-size:14px}
+.dash-columns h3:first-child{margin-top:.25em}
 .dash-facts dt{color:var(--dash-dim)}.dash-facts dd{margin:0;overflow-wrap:anywhere}
 .dash-alerts{list-style:none;margin:0;padding:0}
 .dash-alerts>li{border-left:4px solid var(--dash-line);padding:0 0 1px 14px;margin:0 0 20px}
