@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -128,7 +129,9 @@ def _start(settings: Settings, use_case: str) -> None:
     command = [sys.executable, "-m", __name__, use_case]
     environment = {**os.environ, "DRIFTBOOK_ROOT": str(settings.root)}
     quiet: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    _started[key] = (subprocess.Popen(command, env=environment, start_new_session=True, **quiet), now)
+    begun = subprocess.Popen(command, env=environment, start_new_session=True, **quiet)
+    threading.Thread(target=begun.wait, daemon=True).start()  # the system forgets an ended child once it is asked for
+    _started[key] = (begun, now)
 
 
 def _reports(findings: Sequence[Finding]) -> set[str]:
