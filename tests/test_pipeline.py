@@ -23,6 +23,7 @@ from driftbook.audit.replay import replay
 from driftbook.audit.verify import verify
 from driftbook.config import Settings
 from driftbook.workflow.bind import load_tasks
+from driftbook.workflow.progress import load_progress
 
 pytestmark = pytest.mark.pipeline
 
@@ -200,6 +201,11 @@ def test_an_edited_declaration_runs_everything_and_a_failed_notebook_is_set_asid
     assert str(copy.root) not in failed
     assert "s3cr3t" not in done.stdout + done.stderr
     assert _planted(copy) == []
+    told = load_progress(copy)
+    assert (told.state, told.message.startswith("task retrain_challenger failed with RuntimeError")) == ("failed", True)
+    states = {task.name: task.state for task in told.tasks}
+    assert (states["analyse_drift"], states["retrain_challenger"]) == ("done", "failed")
+    assert (states["evaluate_challenger"], states["write_audit"]) == ("waiting", "waiting")
     path.write_text(good)
     done, ran = _ploomber(copy)
     assert ran == TASKS[TASKS.index("retrain_challenger") :], done.stderr
