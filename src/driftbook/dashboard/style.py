@@ -173,7 +173,8 @@ NARROW = """
 @media(max-width:640px){.dash-stack thead{display:none}.dash-stack table,.dash-stack tbody{display:block}
 .dash .dash-stack tr{display:block;padding:.5em 0;border-bottom:1px solid var(--dash-line)}
 .dash .dash-stack td{display:flex;gap:10px;padding:.2em 0!important;border:0!important}
-.dash-stack caption{display:block;width:auto}
+.dash-stack caption{display:block;width:auto}.dash-facts{grid-template-columns:minmax(0,1fr);gap:1px}
+.dash-facts dd{margin-bottom:7px}
 .dash-stack td::before{content:attr(data-label);flex:0 0 76px;color:var(--dash-dim)}}
 @media(prefers-reduced-motion:reduce){.dash-bar i{transition:none}}
 """
