@@ -7,7 +7,19 @@ from datetime import date
 
 import polars as pl
 
-from driftbook.figures.canvas import BLUE, GREY, HATCH, ORANGE, ROSE, Canvas, Figure, batch_label, notice, shorten
+from driftbook.figures.canvas import (
+    BLUE,
+    GREY,
+    HATCH,
+    ORANGE,
+    ROSE,
+    Canvas,
+    Figure,
+    batch_label,
+    counted,
+    notice,
+    shorten,
+)
 from driftbook.figures.panel import MAX_BATCHES, Mark, mark_rows, over_batches
 from driftbook.tables import format_value
 
@@ -100,7 +112,7 @@ def targets_known(days: pl.DataFrame) -> Figure:
     return canvas.figure(title, f"{scored - known:,} of {scored:,} targets are still out{until}.")
 
 
-def quality_findings(findings: pl.DataFrame, index: pl.DataFrame) -> Figure:
+def quality_findings(findings: pl.DataFrame, index: pl.DataFrame, *, unit: str = "batch") -> Figure:
     """Which check found what in which batch: one row per check, the worst severity as a shape.
 
     Parameters
@@ -109,6 +121,8 @@ def quality_findings(findings: pl.DataFrame, index: pl.DataFrame) -> Figure:
         ``batch_id, column, check, severity, message``; one row per finding.
     index
         The batch index; its ``batch_id`` give the order.
+    unit
+        What a row of the index stands for, where it is more than a batch.
     """
     title = "Quality findings"
     if findings.is_empty():
@@ -118,7 +132,7 @@ def quality_findings(findings: pl.DataFrame, index: pl.DataFrame) -> Figure:
     canvas = Canvas(height=118 + 28 * len(checks))
     canvas.heading(
         title,
-        "One mark per batch with a finding: ○ info, ▲ warning, ■ critical. A quiet chart is a healthy one.",
+        f"One mark per {unit} with a finding: ○ info, ▲ warning, ■ critical. A quiet chart is a healthy one.",
     )
     panel = over_batches(canvas, ids, y=(0, 1), top=58, height=28 * len(checks), left=150, right=40)
     order = {"info": 0, "warning": 1, "critical": 2}
@@ -128,7 +142,7 @@ def quality_findings(findings: pl.DataFrame, index: pl.DataFrame) -> Figure:
         canvas.text(panel.left - 12, middle + 4, shorten(check.replace("_", " "), width=130), anchor="end")
         rows = findings.filter(pl.col("check") == check)
         canvas.text(
-            panel.right + 10, middle + 4, f"{rows['batch_id'].n_unique()}", css="d", tip="batches with this finding"
+            panel.right + 10, middle + 4, f"{rows['batch_id'].n_unique()}", css="d", tip="so many have this finding"
         )
         for (batch_id,), group in rows.group_by("batch_id", maintain_order=True):
             if batch_id not in ids:
@@ -140,4 +154,4 @@ def quality_findings(findings: pl.DataFrame, index: pl.DataFrame) -> Figure:
     panel.batches(ids)
     counts = findings["severity"].value_counts(sort=True)
     words = ", ".join(f"{row['count']} {row['severity']}" for row in counts.iter_rows(named=True))
-    return canvas.figure(title, f"{findings.height} findings ({words}) by {len(checks)} checks.")
+    return canvas.figure(title, f"{findings.height} findings ({words}) by {counted(len(checks), 'check')}.")

@@ -273,6 +273,18 @@ def batch_label(batch_id: str) -> str:
     return f"{int(parts[2])} {_MONTHS[int(parts[1]) - 1]}" + (f" {hour}h" if hour else "")
 
 
+def counted(count: int, unit: str) -> str:
+    """How many of what is drawn.
+
+    Examples
+    --------
+    >>> counted(1, "week"), counted(45, "batch")
+    ('1 week', '45 batches')
+    """
+    plural = "es" if unit.endswith("tch") else "s"
+    return f"{count} {unit}{'' if count == 1 else plural}"
+
+
 def shorten(text: str, *, width: float) -> str:
     """Text cut to about ``width`` pixels, with an ellipsis where cut."""
     room = max(int(width / CHARACTER), 2)

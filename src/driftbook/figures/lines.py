@@ -7,7 +7,20 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from driftbook.figures.canvas import BLUE, CHARACTER, GREY, INK, ORANGE, ROSE, TEAL, Canvas, Figure, notice, shorten
+from driftbook.figures.canvas import (
+    BLUE,
+    CHARACTER,
+    GREY,
+    INK,
+    ORANGE,
+    ROSE,
+    TEAL,
+    Canvas,
+    Figure,
+    counted,
+    notice,
+    shorten,
+)
 from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
 from driftbook.figures.sheet import current_sheet
 from driftbook.tables import format_value
@@ -33,6 +46,7 @@ def share_lines(
     how: str = "",
     levels: Mapping[str, float] | None = None,
     marks: Sequence[Mark] = (),
+    unit: str = "batch",
 ) -> Figure:
     """Shares of each batch's rows, a line for each name.
 
@@ -47,6 +61,8 @@ def share_lines(
         For some names, the share in training: drawn dashed across.
     marks
         Moments to name.
+    unit
+        What a point stands for, where it is more than a batch.
 
     Examples
     --------
@@ -82,7 +98,7 @@ def share_lines(
     words = ", ".join(
         f"{row['name']} {format_value(row['share'], format='percent')}" for row in newest.iter_rows(named=True)
     ).replace("\u00a0", " ")
-    return canvas.figure(title, f"{len(ids)} batch{'' if len(ids) == 1 else 'es'}; {words}.")
+    return canvas.figure(title, f"{counted(len(ids), unit)}; {words}.")
 
 
 def _line(panel: Panel, rows: pl.DataFrame, ids: Sequence[str], number: int) -> float:

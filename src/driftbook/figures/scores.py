@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from driftbook.figures.canvas import BLUE, GREY, Canvas, Figure, notice
+from driftbook.figures.canvas import BLUE, GREY, Canvas, Figure, counted, notice
 from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
 from driftbook.tables import format_value
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 QUARTILES = {0.25: "lower quartile", 0.5: "median", 0.75: "upper quartile"}
-HOW = "Line: median of a batch. Dark band: the middle half. Light band: 90 % of the rows."
+HOW = "Line: median of a {unit}. Dark band: the middle half. Light band: 90 % of the rows."
 
 
 def score_over_time(
@@ -47,6 +47,7 @@ def score_levels_over_time(
     reference: Mapping[float, float] | None = None,
     marks: Sequence[Mark] = (),
     name: str = "predicted score",
+    unit: str = "batch",
 ) -> Figure:
     """The same from quantiles that were kept: nobody has to read the predictions again.
 
@@ -56,6 +57,8 @@ def score_levels_over_time(
         One row a batch, in order: ``batch_id, rows`` and a column for each of ``0.05, 0.25, 0.5, 0.75, 0.95``.
     reference
         Quantile → score of the reference, drawn as level lines.
+    unit
+        What a row stands for, where it is more than a batch.
 
     Examples
     --------
@@ -69,7 +72,8 @@ def score_levels_over_time(
     daily = daily.tail(MAX_BATCHES)
     ids = daily["batch_id"].to_list()
     canvas = Canvas(height=292 + mark_rows(marks, ids))
-    canvas.heading(title, f"{HOW} Dashed: in training." if reference else HOW)
+    how = HOW.format(unit=unit)
+    canvas.heading(title, f"{how} Dashed: in training." if reference else how)
     panel = over_batches(canvas, ids, y=(0, 1), top=72 + mark_rows(marks, ids), height=176, right=96)
     panel.y_axis("score")
     edges = {level: [(panel.px(i), panel.py(v)) for i, v in enumerate(daily[f"{level}"])] for level in LEVELS}
@@ -83,8 +87,7 @@ def score_levels_over_time(
     panel.batches(ids)
     panel.marks(marks, ids)
     first, last = (format_value(daily["0.5"][place]) for place in (0, -1))
-    count = f"{len(ids)} batch{'' if len(ids) == 1 else 'es'}"
-    return canvas.figure(title, f"{count}; the median score moves from {first} to {last}.")
+    return canvas.figure(title, f"{counted(len(ids), unit)}; the median score moves from {first} to {last}.")
 
 
 def _reference_levels(panel: Panel, reference: Mapping[float, float]) -> None:

@@ -66,9 +66,12 @@ def _classes(known: Known, selection: Selection) -> str:
         "batch_id", pl.col("prediction").replace(shown).alias("name"), "share", pl.col("all").alias("rows")
     )
     trained = {_called(known, name): share for name, share in _trained_shares(known).items()}
-    how = f"A mark a {unit(predicted['day'])}: its share of all predictions."
+    point = unit(predicted["day"])
+    how = f"A mark a {point}: its share of all predictions."
     marks = changes(known)
-    return picture(lambda: share_lines(drawn, title="Predicted classes", how=how, levels=trained, marks=marks))
+    return picture(
+        lambda: share_lines(drawn, title="Predicted classes", how=how, levels=trained, marks=marks, unit=point)
+    )
 
 
 def _scores(known: Known, selection: Selection) -> str:
@@ -82,15 +85,17 @@ def _scores(known: Known, selection: Selection) -> str:
         for (period,), part in days.partition_by("batch_id", as_dict=True, maintain_order=True).items()
         if part["rows"].sum() > part["missing"].sum()
     ]
+    point = unit(days["day"])
     reference_levels = dict(zip(QUARTILES, trained, strict=False))
     frame = pl.DataFrame(rows)
     told = "Read from the histogram that is kept of each day, between the edges of its bars."
-    drawn = picture(lambda: score_levels_over_time(frame, reference=reference_levels, marks=changes(known)))
+    drawn = picture(lambda: score_levels_over_time(frame, reference=reference_levels, marks=changes(known), unit=point))
     return drawn + (note(told) if rows else "")
 
 
 def _odd(known: Known, selection: Selection) -> str:
     volumes = by_period(known.table("volumes"))
+    point = unit(volumes["day"])
     summed = volumes.group_by("batch_id", maintain_order=True).agg(pl.col(pl.Int64).sum())
     drawn = pl.concat(
         summed.filter(pl.col(whole) > 0).select(
@@ -101,10 +106,8 @@ def _odd(known: Known, selection: Selection) -> str:
         )
         for name, (part, whole) in ODD.items()
     ).sort("batch_id", maintain_order=True)
-    how = (
-        f"A mark a {unit(volumes['day'])}. Missing: of all cells; the others: of all rows. Flat lines are healthy ones."
-    )
-    return picture(lambda: share_lines(drawn, title="What is odd about the rows", how=how))
+    how = f"A mark a {point}. Missing: of all cells; the others: of all rows. Flat lines are healthy ones."
+    return picture(lambda: share_lines(drawn, title="What is odd about the rows", how=how, unit=point))
 
 
 def _findings(known: Known, selection: Selection) -> str:
@@ -114,12 +117,13 @@ def _findings(known: Known, selection: Selection) -> str:
         return note(f"No check found anything in {volumes['batches'].sum():,} batches.")
     dated = findings.with_columns(day=pl.col("batch_id").str.head(10).str.to_date())
     periods = by_period(pl.concat([dated.select("day"), volumes.select("day")]).unique().sort("day"))
-    weekly = by_period(dated).drop("day") if unit(periods["day"]) == "day" else _weekly(dated)
+    point = unit(periods["day"])
+    weekly = by_period(dated).drop("day") if point == "day" else _weekly(dated)
     index = periods.select("batch_id").unique(maintain_order=True)
     newest = findings.sort("batch_id", descending=True, maintain_order=True)
     words = newest.select(pl.col("batch_id").alias("batch"), "severity", pl.col("message").alias("finding"))
     shown = table(words, caption="Newest findings", max_rows=SHOWN_FINDINGS)
-    return picture(lambda: quality_findings(weekly, index)) + fitted(show(shown))
+    return picture(lambda: quality_findings(weekly, index, unit=point)) + fitted(show(shown), unbroken=[1])
 
 
 def _recent(known: Known, selection: Selection) -> str:
