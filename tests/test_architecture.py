@@ -236,7 +236,7 @@ def test_no_room_is_listed_that_does_not_exist():
         ("driftbook.cli", {"polars", "pandas", "sklearn", "mlflow", "evidently", "sqlalchemy", "xgboost"}),
         ("driftbook.tables, driftbook.figures", {"pandas", "sklearn", "mlflow", "evidently", "scipy", "xgboost"}),
         ("driftbook.timeline.office", {"sklearn", "mlflow", "evidently", "optuna", "ploomber"}),
-        ("driftbook.dashboard.pages", {"pandas", "sklearn", "mlflow", "evidently", "scipy", "xgboost", "ploomber"}),
+        ("driftbook.dashboard.views", {"pandas", "sklearn", "mlflow", "evidently", "scipy", "xgboost", "ploomber"}),
     ],
 )
 def test_importing_costs_only_what_is_used(imported, heavy):

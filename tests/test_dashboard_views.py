@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 from datetime import UTC, date, datetime
 
 import pytest
@@ -49,12 +50,17 @@ def _fault(known, selection, visitor, text, chosen):
     raise ZeroDivisionError("secret detail")
 
 
+def _unreadable(known, selection):
+    raise StateError("volumes.parquet cannot be read")
+
+
 COLUMN = Choice("column", "Column", lambda known, selection: [(name, name) for name in "abcdef"])
 PERIOD = Choice("period", "Period", lambda known, selection: [("by day", "day"), ("by week", "week")])
 ACTIONS = (
     Action("close", "Close it", "Note", run=_done, objects=lambda known, selection: [("First", "1"), ("Second", "2")]),
     Action("fail", "Fail", "Reason", run=_refused),
     Action("odd", "Odd", "Reason", run=_fault),
+    Action("broken", "Broken", "Reason", run=_done, objects=_unreadable),
     Action("late", "Too late", "Reason", run=_done, available=lambda known, selection: "It is too late."),
 )
 LIVE = {"text": "one"}
@@ -215,6 +221,7 @@ def test_a_store_that_cannot_be_read_is_told_and_the_page_comes_back(tmp_path, p
     monkeypatch.setenv("DRIFTBOOK_DATABASE_URL", "mysql://nobody")
     monitor.refresh()
     assert "This cannot be shown" in monitor.body.value
+    assert monitor._due - time.monotonic() <= views.RETRY_SECONDS
     monkeypatch.delenv("DRIFTBOOK_DATABASE_URL")
     monitor.refresh()
     assert "<p>2026-06-05</p>" in monitor.body.value
@@ -312,6 +319,14 @@ def test_what_cannot_be_done_now_says_why(tmp_path, pages, operator):
     assert "It is too late." in why.value
 
 
+def test_where_nobody_can_say_what_to_act_on_the_form_stays_closed(tmp_path, pages, operator):
+    monitor = open_monitor(make_desk(tmp_path))
+    monitor.nav.value = "second"
+    monitor.actions.buttons["second.broken"][0].click()
+    assert "volumes.parquet cannot be read" in monitor.actions.said.value
+    assert monitor.actions.form.layout.display == "none"
+
+
 def test_a_form_is_put_away_with_its_page(tmp_path, pages, operator):
     monitor = open_monitor(make_desk(tmp_path))
     monitor.nav.value = "second"
@@ -387,6 +402,22 @@ def test_the_words_around_a_page_escape_what_comes_from_outside():
     assert "<b>" not in refreshed(NOW, Visitor("<b>", "viewer"), seconds=60)
     assert "2026-06-08" in past_banner(date(2026, 6, 8), LAST)
     assert "driftbook init" in nothing_built([])
+
+
+def test_a_card_that_failed_is_drawn_anew_at_the_next_refresh(tmp_path, pages, monkeypatch):
+    whole = {"there": False}
+
+    def volumes(known, selection):
+        if not whole["there"]:
+            raise StateError("the store is busy")
+        return "<p>604 rows</p>"
+
+    monkeypatch.setitem(views.PAGES, "overview", Page("overview", "Overview", cards=(Card("Volume", volumes),)))
+    monitor = Monitor(make_desk(tmp_path))
+    assert "the store is busy" in monitor.body.value
+    whole["there"] = True
+    monitor.refresh()
+    assert "<p>604 rows</p>" in monitor.body.value
 
 
 def test_a_broken_table_leaves_the_controls_alive(tmp_path, operator):

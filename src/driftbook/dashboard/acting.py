@@ -74,7 +74,11 @@ class ActionPanel:
         action = next((each for each in page.actions if each.name == name), None) if page else None
         if action is None or selection is None:
             return
-        objects = list(action.objects(self._fresh(), selection)) if action.objects else []
+        try:
+            objects = list(action.objects(self._fresh(), selection)) if action.objects else []
+        except DriftbookError as error:
+            self._say(f"■ {error}", tone="bad")
+            return
         self._open = action
         self._say("")
         self.object.options = objects

@@ -17,6 +17,7 @@ from driftbook.tables import Format, Html, Tone, format_value, prose
 
 # the name of a tone is a class of the style sheet
 TONES: tuple[Tone, ...] = ("good", "watch", "bad", "calm")
+FAILED = '<div role="note" data-failed>'  # what a page with a card that says why it shows nothing holds
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def error_card(title: str, message: str, *, wide: bool = False) -> str:
     >>> "no such file" in error_card("Story", "expected story.json, found no such file")
     True
     """
-    return card(title, f'<div role="note">{note(f"■ {message}", tone="bad")}</div>', wide=wide)
+    return card(title, f"{FAILED}{note(f'■ {message}', tone='bad')}</div>", wide=wide)
 
 
 def _tile(tile: Tile) -> str:

@@ -27,7 +27,7 @@ from driftbook.dashboard.choosing import ChoiceRow
 from driftbook.dashboard.known import Found, Known, find_use_cases, load_known, stamp
 from driftbook.dashboard.page import Page, nothing, render_page
 from driftbook.dashboard.pages import PAGES
-from driftbook.dashboard.parts import error_card
+from driftbook.dashboard.parts import FAILED, error_card
 from driftbook.dashboard.state import FIRST_PAGE, Selection, offered, offered_day
 from driftbook.dashboard.style import STYLE
 from driftbook.dashboard.visitor import NOBODY, current_visitor
@@ -38,7 +38,7 @@ from driftbook.workflow.progress import Progress, load_progress
 logger = logging.getLogger(__name__)
 
 REFRESH_VARIABLE = "DRIFTBOOK_DASHBOARD_REFRESH"
-REFRESH_SECONDS, TICK_SECONDS = 60.0, 1.0
+REFRESH_SECONDS, RETRY_SECONDS, TICK_SECONDS = 60.0, 5.0, 1.0
 REMEMBERED = 64  # pages kept as HTML until something changes
 BRAND = '<h1 class="dash-brand">driftbook<small>model monitoring</small></h1>'
 _NATURAL = {"description_width": "initial"}
@@ -66,9 +66,10 @@ class Monitor:
         with self._guarded():
             mark = stamp(self.settings)
             if mark != self._mark:
+                self.cases = find_use_cases(self.settings, mark=mark)
                 self._rendered.clear()
                 self._mark = mark
-                self.cases = find_use_cases(self.settings, mark=mark)
+            self._rendered = {key: html for key, html in self._rendered.items() if FAILED not in html}
             self._progress = load_progress(self.settings)
             self._show()
         _put(self.stamp, frame.refreshed(datetime.now(UTC), self.visitor, seconds=self.seconds))
@@ -224,12 +225,15 @@ class Monitor:
         try:
             yield
         except DriftbookError as error:
-            words = str(error).replace(f"{self.settings.root}/", "")
-            _put(self.body, f'<div class="dash-grid">{error_card("This cannot be shown", words, wide=True)}</div>')
+            self._fail(str(error).replace(f"{self.settings.root}/", ""))
         except Exception:
             logger.exception("the dashboard cannot be refreshed")
-            words = "Something went wrong here; the log of the server says more. This page tries again by itself."
-            _put(self.body, f'<div class="dash-grid">{error_card("This cannot be shown", words, wide=True)}</div>')
+            self._fail("Something went wrong here; the log of the server says more. This page tries again by itself.")
+
+    def _fail(self, words: str) -> None:
+        """Say why nothing is shown, and look again soon."""
+        self._due = min(self._due, time.monotonic() + RETRY_SECONDS)
+        _put(self.body, f'<div class="dash-grid">{error_card("This cannot be shown", words, wide=True)}</div>')
 
     @contextmanager
     def _hushed(self) -> Iterator[None]:
