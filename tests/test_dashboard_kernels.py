@@ -132,6 +132,19 @@ async def look(kernels):
         await kernels.cull_kernel_if_idle(kernel_id)
 
 
+def test_a_browser_that_is_slow_to_say_its_first_word_is_waited_for_longer(desk, tmp_path):
+    async def story():
+        async with kernels_of(desk, tmp_path, pool_size=0, grace_seconds=0.0, patience_seconds=0.3) as kernels:
+            taken = (await kernels.take(BOB)).kernel_id
+            await look(kernels)
+            assert taken in kernels.list_kernel_ids()
+            await asyncio.sleep(0.4)
+            await look(kernels)
+            assert kernels.list_kernel_ids() == []
+
+    asyncio.run(story())
+
+
 def test_a_revoked_key_ends_the_kernel_of_who_is_still_looking(desk, tmp_path):
     async def story():
         async with kernels_of(desk, tmp_path, pool_size=0) as kernels:

@@ -269,6 +269,7 @@ def test_a_kernel_is_reached_by_its_visitor_only(closed, keys):
             assert stranger.get(f"api/kernels/{kernel}").status_code == 404
             assert stranger.post(f"voila/api/shutdown/{kernel}").status_code == 404
         assert connect(closed, kernel, {}) == 403
+        assert "Traceback" not in (desk.root / "dashboard.log").read_text(encoding="utf-8")
         assert bob.get(f"api/kernels/{kernel}").status_code == 200
         assert bob.post(f"voila/api/shutdown/{kernel}").status_code == 204
         assert bob.get(f"api/kernels/{kernel}").status_code == 404

@@ -217,6 +217,10 @@ class OwnMessages(VoilaKernelWebsocketHandler):  # type: ignore[misc]
     ping_interval = 30.0
     ping_timeout = 20.0
 
+    def write_error(self, status_code: int, **_about: Any) -> None:
+        """The status says it; nobody reads a page here."""
+        self.finish()
+
     def send_ping(self) -> None:
         """Left to tornado."""
 

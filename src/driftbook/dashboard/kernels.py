@@ -44,7 +44,8 @@ SMALL = {
 # no history is kept; what is logged goes where the server's own messages go, not to a browser
 LOGGING = (
     "import logging, sys; "
-    "logging.basicConfig(level=logging.WARNING, format='%(levelname)s %(message)s', stream=sys.__stderr__)"
+    "logging.basicConfig(level=logging.WARNING, format='%(levelname)s %(message)s', stream=sys.__stderr__); "
+    "logging.getLogger('Comm').setLevel(logging.ERROR)"  # a browser that leaves closes what is gone already
 )
 PLAIN = (
     "--HistoryManager.enabled=False",
@@ -88,6 +89,7 @@ class VisitorKernels(AsyncMappingKernelManager):
     pool_size = Integer(2, help="how many heated kernels wait for visitors").tag(config=True)
     most = Integer(20, help="how many visitors there may be at once").tag(config=True)
     grace_seconds = Float(60.0, help="how long a kernel outlives its browser").tag(config=True)
+    patience_seconds = Float(300.0, help="how long one waits for a slow browser's first word").tag(config=True)
     fill_delay = Float(2.5, help="seconds of calm before the pool is filled again").tag(config=True)
     cards = Unicode(help="folder of the visitors' cards").tag(config=True)
     door = Instance(Door)
@@ -98,6 +100,7 @@ class VisitorKernels(AsyncMappingKernelManager):
         self._pool: deque[asyncio.Task[Heated]] = deque()
         self._entries: dict[str, Entry] = {}
         self._left_at: dict[str, float] = {}
+        self._met: set[str] = set()
         self._coming = 0
         self._filling: asyncio.TimerHandle | None = None
 
@@ -135,6 +138,11 @@ class VisitorKernels(AsyncMappingKernelManager):
         owner = self._entries.get(kernel_id)
         return owner is not None and entry is not None and owner.visitor == entry.visitor
 
+    def notify_connect(self, kernel_id: str) -> None:
+        """A browser has connected to a kernel."""
+        self._met.add(kernel_id)
+        super().notify_connect(kernel_id)  # type: ignore[no-untyped-call]
+
     async def end_login(self, login: str) -> None:
         """End the kernels of a login."""
         for kernel_id, entry in list(self._entries.items()):
@@ -151,7 +159,8 @@ class VisitorKernels(AsyncMappingKernelManager):
                 self._left_at.pop(kernel_id, None)
                 return
             left_at = self._left_at.setdefault(kernel_id, time.monotonic())
-            if time.monotonic() - left_at < self.grace_seconds:
+            patience = self.grace_seconds if kernel_id in self._met else self.patience_seconds
+            if time.monotonic() - left_at < patience:
                 return
         await self.shutdown_kernel(kernel_id)
 
@@ -161,6 +170,7 @@ class VisitorKernels(AsyncMappingKernelManager):
         """End a kernel and forget whose it was."""
         self._entries.pop(kernel_id, None)
         self._left_at.pop(kernel_id, None)
+        self._met.discard(kernel_id)
         self._card(kernel_id).unlink(missing_ok=True)
         if kernel_id in self:
             with suppress(RuntimeError):  # it ended by itself meanwhile

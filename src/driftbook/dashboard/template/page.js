@@ -56,6 +56,17 @@
     } catch (error) { /* not yet */ }
   }
 
+  // a browser that came too late finds its kernel gone: it gets another one
+  async function atLast() {
+    var config = document.getElementById("jupyter-config-data");
+    if (config === null) { return; }
+    var page = JSON.parse(config.textContent);
+    try {
+      var answer = await fetch(page.baseUrl + "api/kernels/" + page.kernelId, { cache: "no-store" });
+      if (answer.status === 404) { location.reload(); }
+    } catch (error) { /* not yet */ }
+  }
+
   new MutationObserver(look).observe(document.body, {
     subtree: true, childList: true, attributes: true, attributeFilter: ["data-stamp"]
   });
@@ -63,7 +74,8 @@
     look();
     if (shown && stamp !== null && performance.now() - changed > 3 * refresh) { again(); }
     if (!shown && performance.now() - changed > 30000) {
-      loading.querySelector(".db-wait").textContent = "Still opening. If this stays, load the page again.";
+      loading.querySelector(".db-wait").textContent = "Still opening …";
+      atLast();
     }
   }, 2000);
   window.addEventListener("pageshow", function (event) { if (event.persisted) { location.reload(); } });
