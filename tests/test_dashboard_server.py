@@ -260,7 +260,7 @@ def bearer(key):
     return {"Authorization": f"Bearer {key}"}
 
 
-def test_a_kernel_is_reached_by_its_visitor_only(closed, keys):
+def test_a_kernel_is_reached_by_its_visitor_only(desk, closed, keys):
     with visit(closed, "bob", keys) as bob, visit(closed, "eve", keys) as eve, visit(closed, "ada", keys) as ada:
         kernel = kernel_of(bob)
         assert connect(closed, kernel, cookie_of(bob)) == 101
