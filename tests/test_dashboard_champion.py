@@ -164,7 +164,7 @@ def test_the_guardrails_of_the_record_are_shown_with_their_state(tmp_path: Path)
     settings = make_desk(tmp_path / "desk", decisions=[decision] * 3)
     shown = card(page_of(settings), "Guardrails")
     assert "size of the model takes 1.25 MB 200 MB – ● holds" in shown
-    assert "time to score a row within 50 ms" in shown
+    assert "time to score a row within the limit 50 ms" in shown
 
 
 def test_a_watched_champion_is_shown_with_the_evidence_for_going_back(tmp_path: Path) -> None:

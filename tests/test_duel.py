@@ -165,7 +165,7 @@ def test_guardrails_say_what_was_found_and_what_is_allowed(shown):
 
 @pytest.mark.parametrize(
     ("within", "found", "state"),
-    [(True, "within", "holds"), (False, "not within", "failed"), (None, None, "cannot_tell")],
+    [(True, "within the limit", "holds"), (False, "over the limit", "failed"), (None, None, "cannot_tell")],
 )
 def test_the_time_to_score_is_told_without_a_time(within, found, state):
     evidence = PromotionEvidence(1, 2, datetime(2026, 6, 5), (), None, 1.0, within, None if within is None else 50.0)

@@ -148,7 +148,7 @@ def _guardrail(each: Guardrail, metric: str) -> tuple[str, str | None, str, int 
     if each.guardrail == "size":
         found = None if loss is None else f"takes {format_value(loss)} MB"
         return "size of the model", found, f"{format_value(each.limit)} MB", rows, each.state
-    within = {"holds": "within", "failed": "not within"}.get(each.state)
+    within = {"holds": "within the limit", "failed": "over the limit"}.get(each.state)
     return "time to score a row", within, f"{format_value(each.limit)} ms", rows, each.state
 
 
