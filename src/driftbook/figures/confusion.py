@@ -133,7 +133,7 @@ def draw_confusion(
             if not numbered:
                 center = corner[0] + size / 2 - 1
                 canvas.text(center, middle, f"{count:,}", anchor="middle", css="b")
-                canvas.text(center, middle + 14, f"{100 * share:.0f}{SPACE}%", anchor="middle", css="d")
+                canvas.text(center, middle + 14, f"{100 * share:.0f}{SPACE}%", anchor="middle")
     canvas.text(left + size * shown / 2, first + size * shown + 32, "decided", anchor="middle", css="d")
     if len(counts) > shown:
         canvas.text(left, first + size * shown + 48, f"{len(counts) - shown} rarer classes are not drawn", css="d")

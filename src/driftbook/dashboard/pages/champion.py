@@ -62,9 +62,7 @@ def _guardrails(known: Known, selection: Selection) -> str:
     if duel.evidence is None:
         return ""
     shown = table(duel.guardrails, caption="Segments with the worst first", empty="no guardrail is on record.")
-    return note("What a challenger may not break, however good it is on the whole.") + fitted(
-        show(shown), spare=[4], unbroken=[2]
-    )
+    return note("What a challenger may not break, however good it is on the whole.") + fitted(show(shown), spare=[4])
 
 
 def _split(known: Known, selection: Selection) -> str:

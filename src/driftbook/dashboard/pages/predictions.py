@@ -132,7 +132,9 @@ def _recent(known: Known, selection: Selection) -> str:
     rows = recent.rows_shown(known, selection)
     caption = f"Batch {batch.name} of version {batch.version}, newest first"
     labels = {"state": "flag", "event_time": "time"}
-    return fitted(show(table(rows, caption=caption, labels=labels, empty="no such row.", max_rows=recent.PAGE_ROWS)))
+    return fitted(
+        show(table(rows, caption=caption, labels=labels, empty="no such row.", max_rows=recent.PAGE_ROWS)), spare=[2]
+    )
 
 
 def _service(known: Known, selection: Selection) -> str:
