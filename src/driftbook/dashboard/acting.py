@@ -44,7 +44,7 @@ class ActionPanel:
         self.buttons: dict[str, Any] = {}
         self.row: Any = _line("dash-acts")
         self.object: Any = widgets.Dropdown(description="Which", style=_NATURAL)
-        self.text: Any = widgets.Text(style=_NATURAL)
+        self.text: Any = widgets.Text(style=_NATURAL, continuous_update=False)  # sent whole, before the click
         self.confirm: Any = widgets.Button(button_style="primary")
         self.cancel: Any = widgets.Button(description="Cancel")
         self.form: Any = _line("dash-form")
