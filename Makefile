@@ -8,10 +8,10 @@ ENVIRONMENT := OMP_WAIT_POLICY=PASSIVE MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRAC
 # starts a command with the sort that suits the processor
 SORTING := $(BIN)/python -m driftbook.processor
 
-.PHONY: help setup build test coverage lint bench lab dashboard serve mlflow clean
+.PHONY: help setup build test coverage lint bench lab dashboard screenshots serve mlflow clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## set up .venv from requirements.lock
 
@@ -49,12 +49,16 @@ bench: setup ## measure speed and memory beside the peers (an hour; tests/benchm
 	@$(ENVIRONMENT) PYTHONPATH=tests $(BIN)/python -m benchmarks
 	@$(ENVIRONMENT) PYTHONPATH=tests $(BIN)/python -m benchmarks.service
 	@$(ENVIRONMENT) PYTHONPATH=tests $(BIN)/python -m benchmarks.kills
+	@$(ENVIRONMENT) PYTHONPATH=tests $(BIN)/python -m benchmarks.dashboard
 
 lab: setup ## open JupyterLab on the notebooks
 	@$(ENVIRONMENT) $(SORTING) $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 dashboard: setup ## show how the models are doing on http://127.0.0.1:8866 (after a build)
 	@$(ENVIRONMENT) $(BIN)/driftbook dashboard
+
+screenshots: setup ## take the README's pictures of the dashboard (after a build)
+	@$(ENVIRONMENT) PYTHONPATH=tests $(BIN)/python -m screenshots
 
 serve: setup ## answer predictions on http://127.0.0.1:8000 (after a build)
 	@$(ENVIRONMENT) $(BIN)/driftbook serve

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks import __main__ as command
-from benchmarks import machine, measure, ours, peers, render, scenarios, tables, tasks
+from benchmarks import dashboard, machine, measure, ours, peers, render, scenarios, tables, tasks
 
 SIZE = {"rows": 300, "columns": 6}
 
@@ -129,3 +129,28 @@ def test_measurements_are_silent_and_single_threaded_below_us() -> None:
     assert found["OMP_NUM_THREADS"] == "1"
     assert found["NPY_DISABLE_CPU_FEATURES"] in {"X86_V4", "AVX512_SKX"}
     assert "NPY_PROMOTION_STATE" not in found
+
+
+def world(*, usable_ms: float, memory_bytes: float) -> dict[str, object]:
+    opened = {"first_byte_ms": 4, "usable_ms": usable_ms, "bytes": 900_000}
+    opened |= {f"repeat_{name}": value / 2 for name, value in opened.items()}
+    turns = {f"{name}{which}": 30 for name in dashboard.PAGES for which in ("", ", first")}
+    once = {"memory_bytes": memory_bytes} | {f"usable_{which}_ms": 900 for which in ("first", "median", "last")}
+    one = {"server": 90e6, "kernels": [70e6, 60e6]}
+    return {"heated": opened, "cold": opened, "turns_ms": turns, "one": one, "at_once": once}
+
+
+def test_the_dashboards_figures_are_told_for_each_workbench_and_judged() -> None:
+    worlds = {"a build": world(usable_ms=640, memory_bytes=8e8), "a year": world(usable_ms=1400, memory_bytes=9e8)}
+    goals = [
+        {"goal": f"{goal}, {name}", "holds": holds(each)}
+        for goal, holds in dashboard.GOALS
+        for name, each in worlds.items()
+    ]
+    found = {"at": "now", "machine": {"processor": "P", "cores": 2, "load": [0.1]}, "load_after": [0.2], "repeats": 5}
+    page = dashboard.render({**found, "worlds": worlds, "goals": goals})
+    assert "| usable, first visit, ms | 640 | 1,400 |" in page
+    assert "| memory of a kernel that waits, MB | 60 | 60 |" in page
+    assert "* holds: usable within 1 s, pre-heated, a build" in page
+    assert "* does not hold: usable within 1 s, pre-heated, a year" in page
+    assert page.count("* holds") == 7
