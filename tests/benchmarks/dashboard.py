@@ -45,7 +45,8 @@ READY = """title => new Promise(resolve => {
 TURN = """([title, first, figure]) => new Promise(resolve => {
   const began = performance.now();
   const card = name => document.querySelector(`#rendered_cells section[aria-label="${name}"]`);
-  const there = () => card(first) !== null && (figure === null || card(figure)?.querySelector("svg") !== null);
+  const drawn = name => !!card(name)?.querySelector("svg, .dash-note");  // or why there is nothing to draw
+  const there = () => card(first) !== null && (figure === null || drawn(figure));
   const look = () => there() ? requestAnimationFrame(() => resolve(performance.now() - began)) : setTimeout(look, 2);
   [...document.querySelectorAll(".dash-nav label")].find(each => each.textContent.trim() === title).click();
   look();
