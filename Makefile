@@ -34,7 +34,7 @@ build: setup ## run the pipeline on simulated customer churn (ploomber build)
 	@$(ENVIRONMENT) $(BIN)/ploomber build
 
 # every test, a file on each core, the longest first
-TESTS := $(SORTING) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+TESTS := $(SORTING) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations=15
 
 test: setup ## run every test, simulations included
 	@$(ENVIRONMENT) $(TESTS)
