@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "src" / "driftbook" / "docs" / "images"
 MOST_BYTES = 150_000
 COLOURS = (256, 128, 64, 32)
+REST = 2_000  # milliseconds in which a page that was turned to comes to rest
 MARGIN = 12  # pixels below the last card
 BOTTOM = """last => Math.max(...[...document.querySelectorAll("#rendered_cells section.dash-card")]
   .map(each => each.getBoundingClientRect())
@@ -55,6 +56,7 @@ def take(visit: Visit, picture: Picture, *, day: str) -> bytes:
         visit.slide_to(day)
     page, last = visit.page, visit.card(picture.until)
     last.wait_for()
+    page.wait_for_timeout(REST)
     page.evaluate("document.activeElement.blur(), window.scrollTo(0, 0)")
     bottom = last.evaluate(BOTTOM) + MARGIN
     clip = {"x": 0.0, "y": 0.0, "width": float(WIDE["width"]), "height": bottom}

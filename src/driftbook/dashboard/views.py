@@ -145,17 +145,18 @@ class Monitor:
             self._show()
 
     def _show(self) -> None:
-        """Bring every widget to what is selected and known."""
+        """Bring every widget to what is selected and known; the page is drawn before, so that all change as one."""
         names = [each.name for each in self.cases]
         self.selection = replace(self.selection, use_case=offered(self.selection.use_case, names))
         known = self._known()
+        html = self._html(known)
         with self._hushed():
             self._set_controls(known)
         _put(self.work, frame.work_bar(self._progress, now=datetime.now(UTC)))
+        _put(self.body, html)
         _put(self.banner, _banner(known))
         _display(self.past, there=bool(self.banner.value))
         self.choices.show(self.page, known, self.selection)
-        _put(self.body, self._html(known))
         self.actions.show(self.page, known, self.selection, self.visitor)
 
     def _html(self, known: Known | None) -> str:
