@@ -26,7 +26,7 @@ from driftbook.registry import aliases_differ
 
 pytestmark = pytest.mark.long
 
-KILLS = int(os.environ.get("DRIFTBOOK_TEST_KILLS", "4"))
+KILLS = int(os.environ.get("DRIFTBOOK_TEST_KILLS", "2"))
 BEFORE, DAY = "2026-05-25", "2026-05-31"  # in between a challenger is trained and promoted
 SEED = 20260630
 WHOLE_SECONDS, LATE_SECONDS = (2.0, 9.0), (0.0, 3.0)

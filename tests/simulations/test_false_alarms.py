@@ -12,7 +12,7 @@ from driftbook.drift.engine import analyse_drift, batch_verdicts, build_referenc
 pytestmark = pytest.mark.simulation
 
 BUDGET_DAYS = 30
-REFERENCE_DAYS, STREAM_DAYS, WORLDS = 40, 60, 8
+REFERENCE_DAYS, STREAM_DAYS, WORLDS = 40, 60, 6
 
 
 def use_case(columns: int) -> UseCase:
