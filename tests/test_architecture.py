@@ -125,6 +125,7 @@ ORDER = [
     "serving.margins",
     "serving.grove",
     "serving.scorer",
+    "serving.panel",
     "serving.cache",
     "serving.patience",
     "serving",

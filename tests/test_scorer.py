@@ -26,6 +26,7 @@ from driftbook.schema import conform
 from driftbook.serving.encoding import Flags
 from driftbook.serving.grove import Grove
 from driftbook.serving.margins import quick_margins
+from driftbook.serving.panel import Panel
 from driftbook.serving.scorer import ServedModel
 
 EVERY_KIND = {
@@ -234,6 +235,24 @@ def test_a_single_row_goes_the_quick_way_and_many_the_usual_one_to_the_same_bits
     for booster, at in ((bundle.booster, 0), (detector.booster, 1)):
         expected = margins(booster, matrix).tolist()
         assert [float(grove.margins(row[None])[at][0]) for row in matrix] == expected
+
+
+@pytest.mark.parametrize("also", ["reads alike", "knows other plans", "has three classes"])
+def test_models_side_by_side_say_what_each_says_alone(model: ServedModel, case: UseCase, also: str) -> None:
+    rows, of = labelled_rows(), case
+    if also == "knows other plans":
+        rows = rows.filter(pl.col("plan") != "pro")
+    if also == "has three classes":
+        rows, of = rows.with_columns(target=pl.col("plan")), multiclass_case()
+    other = ServedModel(fit_quickly(of, rows, seed=2))
+    panel = Panel([model, other])
+    asked = odd_rows(100, seed=13).to_dicts()
+    alone = [[model.score([row]), other.score([row], outliers=False)] for row in asked]
+    assert repr([panel.score([row]) for row in asked]) == repr(alone)
+    assert repr(panel.score(asked)) == repr([model.score(asked), other.score(asked, outliers=False)])
+    assert repr(Panel([other, model]).score(asked[:1])) == repr(
+        [other.score(asked[:1]), model.score(asked[:1], outliers=False)]
+    )
 
 
 def test_several_outputs_go_the_quick_way_too() -> None:

@@ -337,8 +337,7 @@ def test_a_fault_of_the_service_tells_an_incident_and_no_more(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with serving(settings) as client:
-        model = client.app.state.service.following.on_duty.champion.model
-        monkeypatch.setattr(model, "score", None)
+        monkeypatch.setattr(client.app.state.service.following.on_duty.panel, "score", None)
         answer = client.post("/predict", json=ROW)
         stats = client.get("/stats").json()["requests"]
     assert answer.status_code == 500

@@ -112,4 +112,8 @@ def fit_calibration(margins: npt.ArrayLike, codes: npt.NDArray[np.int64], *, cla
 def _columns(margins: npt.ArrayLike) -> Array:
     """Margins per class: log-odds of two classes become (0, log-odds)."""
     array = np.asarray(margins, dtype=np.float64)
-    return np.column_stack([np.zeros_like(array), array]) if array.ndim == 1 else array
+    if array.ndim > 1:
+        return array
+    columns = np.zeros((array.size, 2))
+    columns[:, 1] = array
+    return columns

@@ -138,11 +138,7 @@ class Answering:
         """What is to be kept of each job."""
         rows = [asked.features for job in jobs for asked in job.asked]
         now = datetime.now(UTC).replace(tzinfo=None)
-        models = [version.model for version in duty.versions.values()]
-        if self._cache is not None:
-            found = self._cache.score(models, rows)
-        else:
-            found = [model.score(rows, outliers=at == 0) for at, model in enumerate(models)]
+        found = duty.panel.score(rows) if self._cache is None else self._cache.score(duty.panel.models, rows)
         champion, challenger = found[0], found[1] if len(found) > 1 else None
         champion_scores = _scores(duty.champion, champion)
         challenger_scores = _scores(duty.challenger, challenger) if duty.challenger and challenger else None

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from pydantic_core import PydanticSerializationError, to_json
+
 from driftbook.errors import DataError
 
 Role = Literal["champion", "challenger"]
@@ -204,7 +206,11 @@ def _scores_row(scores: Scores) -> Row:
 
 def _json(value: Any) -> str:
     """Compact JSON in ASCII, which any database keeps; numbers in full."""
-    return json.dumps(value, separators=(",", ":"))
+    try:
+        text = to_json(value).decode("ascii")
+    except (PydanticSerializationError, UnicodeDecodeError):  # letters that the quicker writer does not escape
+        return json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def _storable(text: str, name: str) -> str:

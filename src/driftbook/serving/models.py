@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from driftbook.database import Database
 from driftbook.deployment import Office, history, load_office
 from driftbook.errors import DriftbookError, ModelError
 from driftbook.serving.logged import Role
+from driftbook.serving.panel import Panel
 from driftbook.serving.scorer import ServedModel
 from driftbook.storage import load_json
 
@@ -49,12 +50,16 @@ class LoadedVersion:
 
 @dataclass(frozen=True)
 class OnDuty:
-    """Who answers: the champion and, if there is one, the challenger; ``since`` is when each took office."""
+    """Who answers: the champion and, if there is one, the challenger; ``since`` is when each took office.
+
+    ``panel`` is the models of ``versions``, in that order.
+    """
 
     champion: LoadedVersion
-    challenger: LoadedVersion | None = None
-    revision: int = 0
-    since: Mapping[int, str] = field(default_factory=dict)
+    challenger: LoadedVersion | None
+    panel: Panel
+    revision: int
+    since: Mapping[int, str]
 
     @property
     def versions(self) -> dict[Role, LoadedVersion]:
@@ -117,9 +122,10 @@ class Following:
             challenger = self._version(office.challenger, faults, "challenger")
         if before is not None and (before.champion, before.challenger) == (champion, challenger):
             if before.revision != office.revision:
-                self.on_duty = OnDuty(champion, challenger, office.revision, self._since(office))
+                self.on_duty = replace(before, revision=office.revision, since=self._since(office))
             return False
-        self.on_duty = OnDuty(champion, challenger, office.revision, self._since(office))
+        panel = Panel([version.model for version in (champion, challenger) if version is not None])
+        self.on_duty = OnDuty(champion, challenger, panel, office.revision, self._since(office))
         told = f" with challenger {challenger.number}" if challenger else ""
         _LOGGER.info("version %d of %s is on duty%s", champion.number, self._case, told)
         return True

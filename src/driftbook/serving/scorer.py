@@ -1,4 +1,4 @@
-"""A model as the service holds it: a row in, a calibrated probability out, in a tenth of a millisecond.
+"""A model as the service holds it: rows of plain values in, calibrated probabilities out.
 
 It gives the same bits as :meth:`driftbook.model.bundle.Bundle.score` and the detector of outliers beside it (tested on
 random rows), so what was answered online is what the pipeline scores later.
@@ -7,31 +7,23 @@ random rows), so what was answered online is what the pipeline scores later.
 from __future__ import annotations
 
 import hashlib
-import logging
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from driftbook.errors import ModelError
 from driftbook.model.bundle import SCHEMA_FILE, Bundle
 from driftbook.model.calibration import Array
 from driftbook.model.explain import BASE, decided_contributions
 from driftbook.model.features import Matrix
 from driftbook.model.outliers import THRESHOLD_FILE, OutlierDetector, as_scores
 from driftbook.serving.encoding import Flags, Row, RowEncoder
-from driftbook.serving.grove import Grove
 from driftbook.serving.margins import quick_margins
 
-if TYPE_CHECKING:
-    import xgboost
-
 PLAIN = Flags()
-_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +45,18 @@ class Scored:
 class ServedModel:
     """A bundle ready to score rows of plain values; safe to use from several threads.
 
-    ``digest`` stands for the files it was loaded from: the same digest, the same scores.
+    ``digest`` stands for the files it was loaded from: the same digest, the same scores. ``trees`` are the boosters it
+    asks, each with its number of outputs: of the model itself and, if it has one, of its detector.
     """
 
     def __init__(self, bundle: Bundle, detector: OutlierDetector | None = None, *, digest: bytes = b"") -> None:
         self.digest = digest
         self._bundle, self._detector = bundle, detector
         self._encoder = RowEncoder(bundle.encoder)
-        width, binary = len(bundle.encoder.features), bundle.task == "binary"
-        self._margins = quick_margins(bundle.booster, width=width, outputs=1 if binary else len(bundle.classes))
-        self._oddness = quick_margins(detector.booster, width=width, outputs=1) if detector else None
-        trees = (bundle.booster, 1 if binary else len(bundle.classes))
-        self._groves = {False: _planted([trees], width=width)}
-        self._groves[True] = _planted([trees, (detector.booster, 1)], width=width) if detector else self._groves[False]
+        self.trees = [(bundle.booster, 1 if bundle.task == "binary" else len(bundle.classes))]
+        if detector is not None:
+            self.trees.append((detector.booster, 1))
+        self._margins = [quick_margins(booster, width=self.width, outputs=outputs) for booster, outputs in self.trees]
         self._explaining = threading.Lock()
 
     @classmethod
@@ -97,6 +88,17 @@ class ServedModel:
         return self._bundle.task
 
     @property
+    def width(self) -> int:
+        """Features of an encoded row."""
+        return len(self._bundle.encoder.features)
+
+    @property
+    def reading(self) -> Hashable:
+        """How rows are encoded: models of which this is equal see the same."""
+        encoder = self._bundle.encoder
+        return encoder.numeric, tuple(encoder.derived.items()), tuple(encoder.categories.items())
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Raw columns the model reads; others in a row are ignored."""
         return self._encoder.columns
@@ -125,18 +127,17 @@ class ServedModel:
 
     def compute(self, matrix: Matrix, *, outliers: bool = True) -> Array:
         """Probabilities of encoded rows, and last their outlier score (NaN without one), shape (rows, classes + 1)."""
-        numbers = np.full((len(matrix), len(self.classes) + 1), np.nan)
-        grove = self._groves[outliers] if len(matrix) == 1 else None
-        if grove is not None:
-            found, *odd = grove.margins(matrix)
-            numbers[:, :-1] = self._bundle.calibration.probabilities(found)
-            if odd:
-                numbers[:, -1] = as_scores(odd[0])
-        elif len(matrix):
-            numbers[:, :-1] = self._bundle.calibration.probabilities(self._margins(matrix))
-            if self._oddness is not None and outliers:
-                numbers[:, -1] = as_scores(self._oddness(matrix))
-        return numbers
+        if not len(matrix):
+            return np.empty((0, len(self.classes) + 1))
+        return self.numbers(*(margins(matrix) for margins in self._margins[: 1 + outliers]))
+
+    def numbers(self, margins: Array, oddness: Array | None = None) -> Array:
+        """As :meth:`compute`, from the margins of ``trees``."""
+        found = np.full((len(margins), len(self.classes) + 1), np.nan)
+        found[:, :-1] = self._bundle.calibration.probabilities(margins)
+        if oddness is not None:
+            found[:, -1] = as_scores(oddness)
+        return found
 
     def tell(self, rows: Sequence[Row], matrix: Matrix, numbers: Array) -> Scored:
         """What :meth:`compute` found of ``rows``, in words."""
@@ -174,12 +175,3 @@ class ServedModel:
             flags = self._encoder.flags(row, encoded) if lacks else PLAIN
             found.append(replace(flags, outlier=True) if odd is not None and odd > threshold else flags)
         return found
-
-
-def _planted(boosters: Sequence[tuple[xgboost.Booster, int]], *, width: int) -> Grove | None:
-    """The quicker way for single rows, where it is one that gives the same bits."""
-    try:
-        return Grove(boosters, width=width)
-    except (ModelError, KeyError, ValueError) as error:
-        _LOGGER.warning("single rows are left to XGBoost: %s", error)
-        return None
