@@ -94,7 +94,7 @@ class Following:
     def refresh(self) -> bool:
         """Look at the deployment, load what is new, and put it on duty; whether anything changed.
 
-        Called about every second, by one thread at a time; it costs one row of the database as long as nothing changes.
+        Called every few seconds, by one thread at a time; it costs one row of the database as long as nothing changes.
         """
         faults: dict[str, str] = {}
         try:

@@ -27,7 +27,8 @@ from driftbook.serving.metrics import ServiceCollector
 from driftbook.serving.models import Following
 from driftbook.serving.security import Gate, load_keys
 
-POLL_SECONDS = 1.0
+FOLLOW_SECONDS = 2.0  # between looks at deployment and keys, each of which may hold up a request for a millisecond
+DRAIN_SECONDS = 1.0
 REFUSED_SECONDS = 10.0  # after a row could be kept nowhere; then it is worth another try
 _LOGGER = logging.getLogger(__name__)
 
@@ -69,7 +70,8 @@ class Service:
 
     async def look_after(self, stopping: asyncio.Event) -> None:
         """Keep models, keys and log up to date until the service stops; none of them waits for another's database."""
-        await asyncio.gather(*(_every_second(work, stopping) for work in (self._follow, self._admit, self._drain)))
+        cares = ((self._follow, FOLLOW_SECONDS), (self._admit, FOLLOW_SECONDS), (self._drain, DRAIN_SECONDS))
+        await asyncio.gather(*(_again_and_again(work, seconds, stopping) for work, seconds in cares))
 
     async def _follow(self) -> None:
         await asyncio.to_thread(self.following.refresh)
@@ -81,12 +83,12 @@ class Service:
         await asyncio.to_thread(self.log.drain)
 
 
-async def _every_second(work: Callable[[], Awaitable[None]], stopping: asyncio.Event) -> None:
-    """Do it again and again, and once more at the end; whatever goes wrong is told once, and tried again."""
+async def _again_and_again(work: Callable[[], Awaitable[None]], seconds: float, stopping: asyncio.Event) -> None:
+    """Do it every so many seconds, and once more at the end; whatever goes wrong is told once, and tried again."""
     told = ""
     while not stopping.is_set():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), POLL_SECONDS)
+            await asyncio.wait_for(stopping.wait(), seconds)
         try:
             await work()
             told = ""
