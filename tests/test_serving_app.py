@@ -439,6 +439,20 @@ def test_the_description_has_the_fields_of_the_use_case_and_examples_that_are_an
     assert set(described["paths"]) == {"/predict", "/targets", "/health", "/ready", "/model", "/stats", "/metrics"}
 
 
+def test_the_description_follows_the_champion(settings: Settings) -> None:
+    sample = settings.models_folder(CASE.name) / "v2" / "reference_rows.parquet"
+    pl.read_parquet(sample).with_columns(age=pl.lit(29.5)).write_parquet(sample)
+
+    def example_age(client: TestClient) -> float:
+        body = client.get("/openapi.json").json()["paths"]["/predict"]["post"]["requestBody"]
+        return float(body["content"]["application/json"]["examples"]["one"]["value"]["age"])
+
+    with serving(settings) as client:
+        assert example_age(client) != 29.5
+        appoint(settings, 2, action="promote")
+        wait_until(lambda: example_age(client) == 29.5)
+
+
 def test_the_page_to_try_it_loads_nothing_from_anywhere(settings: Settings) -> None:
     with serving(settings) as client:
         page = client.get("/docs")

@@ -100,9 +100,14 @@ def test_it_answers_says_that_keys_are_off_and_stops_when_told_to(settings: Sett
         assert "server" not in answer.headers
         assert httpx.get(f"{address}/docs").status_code == 200
         assert httpx.get(f"{address}/health", headers={"Host": "evil.example"}).status_code == 421
+        for _ in range(3):
+            with socket.create_connection((httpx.URL(address).host, httpx.URL(address).port or 0)) as connection:
+                connection.sendall(b"no HTTP\r\n\r\n")
+                assert b"400" in connection.recv(1_000)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=STOPS_WITHIN)
     assert "keys are off: whoever is on this machine may ask" in err
+    assert err.count("Invalid HTTP request received.") == 1  # a flood of them does not fill the log
     assert "Traceback" not in err
     assert logged(settings) == [answer.json()["prediction_id"]]
 

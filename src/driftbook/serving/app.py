@@ -163,11 +163,11 @@ def _host(scope: Scope) -> str:
 
 
 def _description(app: FastAPI, case: UseCase, bodies: RequestBodies) -> dict[str, Any]:
-    """The OpenAPI document, made when it is first asked for: examples come from the champion on duty then."""
-    if app.openapi_schema is None:
+    """The OpenAPI document, made when it is asked for under another champion, from whose rows its examples come."""
+    service: Service | None = getattr(app.state, "service", None)
+    duty = service.following.on_duty if service is not None else None
+    if app.openapi_schema is None or app.state.described is not duty:
         document = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
-        service: Service | None = getattr(app.state, "service", None)
-        duty = service.following.on_duty if service is not None else None
         folder = duty.champion.folder if duty is not None else None
         classes = duty.champion.model.classes if duty is not None else ()
         label = classes[-1] if classes else case.columns.positive_class or "example"
@@ -177,9 +177,7 @@ def _description(app: FastAPI, case: UseCase, bodies: RequestBodies) -> dict[str
         for path, found in examples.items():
             document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["examples"] = found
         document = describe_bodies(document, bodies, max_rows=case.service.max_rows, classes=classes)
-        if duty is None:
-            return document
-        app.openapi_schema = document
+        app.openapi_schema, app.state.described = document, duty
     return app.openapi_schema
 
 

@@ -14,7 +14,7 @@ from driftbook.database import open_database
 from driftbook.deployment import load_office
 from driftbook.errors import ConfigError, StateError
 from driftbook.serving.app import create_app
-from driftbook.serving.patience import PatientProtocol
+from driftbook.serving.patience import PatientProtocol, Seldom
 from driftbook.serving.security import LOOPBACK, check_binding, load_keys
 
 KEEP_ALIVE_SECONDS = 75
@@ -53,6 +53,7 @@ def run(
         _LOGGER.warning("keys are off: whoever is on this machine may ask; add one with driftbook keys add NAME")
     if allow_event_time:
         _LOGGER.warning("callers give event times of their own: for played streams, not for production")
+    logging.getLogger("uvicorn.error").addFilter(Seldom())
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings, case, allow_event_time=allow_event_time, hosts=LOOPBACK if host in LOOPBACK else None)
     config = uvicorn.Config(
