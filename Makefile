@@ -4,7 +4,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach name,python3.11 python3 python,$(shell command -v $(name) 2>/dev/null)))
-ENVIRONMENT := OMP_WAIT_POLICY=PASSIVE MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true PLOOMBER_STATS_ENABLED=false PATH="$(CURDIR)/$(BIN):$$PATH"
+# compiled modules are kept whatever the shell says: without them each of a build's kernels compiles what it imports
+ENVIRONMENT := PYTHONDONTWRITEBYTECODE= OMP_WAIT_POLICY=PASSIVE MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true PLOOMBER_STATS_ENABLED=false PATH="$(CURDIR)/$(BIN):$$PATH"
 # starts a command with the sort that suits the processor
 SORTING := $(BIN)/python -m driftbook.processor
 
