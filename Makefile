@@ -34,8 +34,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 build: setup ## run the pipeline on simulated customer churn (ploomber build)
 	@$(ENVIRONMENT) $(BIN)/ploomber build
 
-# every test, a file on each core, the longest first
-TESTS := $(SORTING) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations=15
+# every test, a file on each core, the longest first; threads of BLAS would wait, spinning, for the core of another file
+TESTS := OPENBLAS_NUM_THREADS=1 $(SORTING) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations=15
 
 test: setup ## run every test, simulations included
 	@$(ENVIRONMENT) $(TESTS)
