@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+import psutil
 import pytest
 from built_workbench import DAY, LAST_DAY
 from live_dashboard import running
 from playwright.sync_api import Browser, expect
 
-from browser.visits import Visit
+from browser.visits import PATIENCE, Visit
 from driftbook.config import Settings
 from driftbook.dashboard.pages import PAGES
 from driftbook.database import open_database
 from driftbook.serving.security import add_key
+from driftbook.storage import load_json
+from driftbook.workflow.bind import load_tasks
+from driftbook.workflow.progress import BUILD_LOG, Progress, load_progress
 
 pytestmark = [pytest.mark.browser, pytest.mark.pipeline]
 
@@ -107,28 +113,59 @@ def test_a_rollback_is_done_with_its_reason_under_the_operators_name(desk, ada):
     assert ada.tiles("Who is in office")["champion"] == f"version {former}"
 
 
-def test_a_retraining_outlives_its_browser_and_a_second_visitor_sees_who_runs_it_and_how_far_it_is(
+def test_a_retraining_outlives_who_started_it_and_a_second_visitor_sees_who_runs_it_and_how_far_it_is(
     desk, browser, address, keys, bob
 ):
+    why = "The autumn price list came in"
     bob.turn_to("overview")
     assert bob.shown_day() == DAY
     starter = Visit(browser, address, key=keys["ada"])
-    starter.act("Retrain now", "The autumn price list came in")
+    starter.act("Retrain now", why)
     assert "A build was started" in starter.said()
+    kernel = kernel_that_started(progress(desk))
     starter.leave()
+    with suppress(psutil.NoSuchProcess):  # the dashboard may have been as quick
+        kernel.kill()
     bar = bob.page.get_by_role("progressbar")
     expect(bar).to_be_visible()
     expect(bob.page.locator(".dash-work")).to_contain_text("ada")
-    expect(bob.page.locator(".dash-work")).to_contain_text("The autumn price list came in")
+    expect(bob.page.locator(".dash-work")).to_contain_text(why)
     expect(bob.page.locator(".dash-steps")).to_contain_text("✓")
     seen = int(bar.get_attribute("aria-valuenow") or 0)
     assert 0 < seen < 100
+    steps = steps_until_the_end(desk)
+    assert {"task 4 of 8, score batches", "task 8 of 8, write audit"} <= steps
     expect(bob.page.locator(".dash-over")).to_contain_text("it has ended")
     assert bar.count() == 0
     expect(bob.page.locator(".dash-head .widget-readout")).to_have_text(LAST_DAY)
-    orders = rows(desk, "SELECT reason, actor FROM deployment_change WHERE reason LIKE '%autumn%'")
-    entries = rows(desk, f"SELECT entry FROM journal WHERE batch_id > '{DAY}'")
-    assert orders or any("The autumn price list came in" in entry for (entry,) in entries)
-    assert (desk.reports_folder / "churn" / LAST_DAY / "summary.json").is_file()
+    last = progress(desk)
+    assert (last.state, last.by, last.reason, last.share, last.as_of) == ("done", "ada", why, 1.0, LAST_DAY)
+    assert [task.state for task in last.tasks] == ["done"] * len(load_tasks(desk))
+    assert all(task.seconds is not None and task.seconds > 0 for task in last.tasks)
+    summary = load_json(desk.reports_folder / "churn" / LAST_DAY / "summary.json")
+    assert last.message == summary["headline"]
+    assert [change["reason"] for change in summary["changes"] if change["action"] == "retrain"] == [why]
+    assert "done in" in (desk.state_folder / BUILD_LOG).read_text()
     bob.turn_to("audit")
     expect(bob.card("Every run on record")).to_contain_text(LAST_DAY)
+
+
+def progress(desk: Settings) -> Progress:
+    found = load_progress(desk)
+    assert found is not None
+    return found
+
+
+def kernel_that_started(build: Progress) -> psutil.Process:
+    """The kernel of the page on which a build was asked for."""
+    return next(each for each in psutil.Process(build.pid).parents() if "ipykernel_launcher" in each.cmdline())
+
+
+def steps_until_the_end(desk: Settings) -> set[str]:
+    """What a build is seen to be at until it has ended."""
+    seen, until = set(), time.monotonic() + PATIENCE / 1_000
+    while (now := progress(desk)).state == "running":
+        assert time.monotonic() < until, f"still at {now.step}"
+        seen.add(now.step)
+        time.sleep(0.05)
+    return seen
