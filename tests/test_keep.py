@@ -10,7 +10,7 @@ import pytest
 from test_store_check import build as sealed_build
 from test_store_check import found
 from typer.testing import CliRunner
-from workbench import build_story, make_workbench, run_of
+from workbench import ONSET_DAY, build_story, make_workbench, run_of
 
 from driftbook.audit.replay import decisions_of, replay_decision
 from driftbook.cli import app
@@ -35,7 +35,7 @@ REASON = "Too slow for the branches."
 def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, date]:
     """A workbench judged up to the first day that has a challenger, and that day."""
     settings = make_workbench(tmp_path_factory.mktemp("judged"))
-    for number in range(STREAM_DAYS):
+    for number in range(ONSET_DAY, STREAM_DAYS):
         day = FIRST + timedelta(days=number)
         if build_story(settings, day.isoformat()).office["challenger"] is not None:
             return settings, day
