@@ -1,13 +1,12 @@
 """A small workbench that was really built, by Ploomber and kernels: once for all test files, which copy it."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import filelock
 import pytest
+from made_once import made_once
 from workbench import make_workbench
 
 from driftbook.config import Settings
@@ -34,24 +33,15 @@ def environment_of(settings: Settings, **more: str) -> dict[str, str]:
 
 
 def built_workbench(factory: pytest.TempPathFactory) -> tuple[Settings, str]:
-    """The workbench, not to be changed, and what was printed: built as of ``DAY`` with planted secrets around it.
-
-    Whoever of several workers of pytest comes first builds it; the others wait.
-    """
-    shared = factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
-    folder, told = shared / "built-workbench", shared / "built-workbench.txt"
-    with filelock.FileLock(shared / "built-workbench.lock"):
-        if not told.exists():
-            folder.mkdir()
-            settings = make_workbench(folder, stream_days=STREAM_DAYS)
-            command = [str(Path(sys.executable).with_name("ploomber")), "build", "--env--as_of", DAY]
-            environment = environment_of(settings, **SECRETS)
-            done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stdout + done.stderr
-            told.write_text(done.stdout + done.stderr, encoding="utf-8")
-    return Settings(root=folder), told.read_text(encoding="utf-8")
+    """The workbench, not to be changed, and what was printed: built as of ``DAY`` with planted secrets around it."""
+    folder, told = made_once(factory, "built-workbench", _build)
+    return Settings(root=folder), told
 
 
-def copy_of(settings: Settings, folder: Path) -> Settings:
-    """A copy that a test may change."""
-    return Settings(root=Path(shutil.copytree(settings.root, folder)))
+def _build(folder: Path) -> str:
+    settings = make_workbench(folder, stream_days=STREAM_DAYS)
+    command = [str(Path(sys.executable).with_name("ploomber")), "build", "--env--as_of", DAY]
+    environment = environment_of(settings, **SECRETS)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr

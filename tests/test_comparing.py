@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 import yaml
+from made_once import STORY_UNTIL, told_story
 from workbench import build_story, make_workbench, run_of
 
 from driftbook.audit.manifest import folder_digests
@@ -19,15 +20,13 @@ from driftbook.timeline.comparing import MOST_SEGMENTS, OTHERS, Comparing, frequ
 from driftbook.timeline.models import load_versions
 from driftbook.timeline.scoring import ensure_predictions
 
-LAST = "2026-06-03"
 COSTS = {"yes": {"no": 50.0}, "no": {"yes": 4.0}}
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
     """A story with a comparison, read only."""
-    settings = make_workbench(tmp_path_factory.mktemp("compared"))
-    return settings, build_story(settings, LAST)
+    return told_story(tmp_path_factory)
 
 
 def compared(story):
@@ -76,7 +75,7 @@ def test_the_size_is_that_of_the_files_a_service_loads(told):
 
 def test_a_model_of_before_it_was_measured_can_still_be_compared(told, tmp_path):
     settings, _ = told
-    run = run_of(settings, LAST)
+    run = run_of(settings, STORY_UNTIL)
     version = load_versions(run)[2]
     copy = shutil.copytree(version.folder, tmp_path / "v2")
     (copy / LATENCY_FILE).unlink()
@@ -86,7 +85,7 @@ def test_a_model_of_before_it_was_measured_can_still_be_compared(told, tmp_path)
 
 
 def test_declared_costs_are_summed_up_by_day(told):
-    run = run_of(told[0], LAST)
+    run = run_of(told[0], STORY_UNTIL)
     run = replace(run, case=run.case.model_copy(update={"costs": COSTS}))
     evidence = take(run)
     assert evidence.largest_cost == 50
@@ -96,7 +95,7 @@ def test_declared_costs_are_summed_up_by_day(told):
 
 
 def test_a_cost_of_a_class_that_there_is_not_is_named(told):
-    run = run_of(told[0], LAST)
+    run = run_of(told[0], STORY_UNTIL)
     run = replace(run, case=run.case.model_copy(update={"costs": {"yess": {"no": 1.0}}}))
     with pytest.raises(UnknownNameError, match="did you mean 'yes'"):
         take(run)
@@ -105,17 +104,17 @@ def test_a_cost_of_a_class_that_there_is_not_is_named(told):
 def test_before_anything_is_trained_costs_are_held_against_the_classes(tmp_path):
     settings = declared(tmp_path, {"yes": {"noo": 1.0}})
     with pytest.raises(UnknownNameError, match="under costs 'noo'; did you mean 'no'"):
-        build_story(settings, LAST)
+        build_story(settings, STORY_UNTIL)
     assert not list(settings.models_folder("churn").glob("v*"))
 
 
 def test_a_policy_that_asks_for_costs_finds_none_and_says_what_to_add(tmp_path, monkeypatch):
     settings = make_workbench(tmp_path)
-    policy = run_of(settings, LAST).policy
+    policy = run_of(settings, STORY_UNTIL).policy
     asking = policy.model_copy(update={"promotion": policy.promotion.model_copy(update={"metric": "cost"})})
     monkeypatch.setattr("driftbook.workflow.bind.load_policy", lambda name: asking)
     with pytest.raises(ConfigError, match="declares no costs; add costs:"):
-        run_of(settings, LAST)
+        run_of(settings, STORY_UNTIL)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +139,7 @@ def test_costs_are_read_as_declared(tmp_path):
 
 
 def test_of_a_column_of_many_values_the_rare_ones_are_one_segment(told):
-    run = run_of(told[0], LAST)
+    run = run_of(told[0], STORY_UNTIL)
     names = frequent_values({f"v{place:03}": 200 - place for place in range(80)})
     assert names == [f"v{place:03}" for place in range(MOST_SEGMENTS)]
     version = load_versions(run)[2]

@@ -2,12 +2,13 @@
 
 import shutil
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import polars as pl
 import pytest
+from made_once import STORY_UNTIL, told_story
 from test_promotion import evidence_of
-from workbench import build_story, make_workbench, run_of
+from workbench import run_of
 
 from driftbook import figures
 from driftbook.config import Settings
@@ -24,15 +25,12 @@ from driftbook.timeline.familiar import familiar
 from driftbook.timeline.models import load_versions
 from driftbook.timeline.scoring import ensure_predictions
 
-LAST = (date(2026, 5, 17) + timedelta(days=17)).isoformat()
-
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
     """A run over the whole stream of a small workbench, and its story: drift, a challenger, its promotion, a watch."""
-    settings = make_workbench(tmp_path_factory.mktemp("desk"))
-    story = build_story(settings, LAST)
-    return run_of(settings, LAST), story
+    settings, story = told_story(tmp_path_factory)
+    return run_of(settings, STORY_UNTIL), story
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +174,7 @@ def test_the_time_to_score_is_told_without_a_time(within, found, state):
 def test_traffic_that_a_service_split_is_seen_as_two_arms(told, tmp_path):
     run, story = told
     shutil.copytree(run.settings.root, tmp_path / "desk")
-    split = run_of(Settings(root=tmp_path / "desk"), LAST)
+    split = run_of(Settings(root=tmp_path / "desk"), STORY_UNTIL)
     duel = last_comparison(story.entries, split.policy)
     scored = ensure_predictions(split, load_versions(split)[duel.evidence.challenger])
     answers = scored.select("row_id", "batch_id", "event_time").with_columns(

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from built_workbench import DAY, SECRETS, STREAM_DAYS, built_workbench, copy_of, environment_of
+from built_workbench import DAY, SECRETS, STREAM_DAYS, built_workbench, environment_of
+from made_once import copy_of
 from workbench import ROOT, make_workbench
 
 from driftbook.audit.difference import compare_runs

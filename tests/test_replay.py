@@ -5,7 +5,8 @@ import shutil
 from datetime import date
 
 import pytest
-from workbench import build_story, make_workbench, run_of
+from made_once import STORY_UNTIL, told_story
+from workbench import run_of
 
 from driftbook.audit.replay import MOST_LINES, replay, replay_decision, reported_days
 from driftbook.audit.what_if import alarms_under
@@ -18,15 +19,14 @@ from driftbook.timeline.evidence import Reign
 from driftbook.timeline.models import champion_version
 from driftbook.workflow.prove import replay_reports
 
-AS_OF = date(2026, 6, 3)
+AS_OF = date.fromisoformat(STORY_UNTIL)
 MOST_SECONDS_A_DECISION = 0.05
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
     """A workbench that tells a story with a retraining and a comparison, and the records of its report."""
-    desk = make_workbench(tmp_path_factory.mktemp("told"))
-    story = build_story(desk, AS_OF.isoformat())
+    desk, story = told_story(tmp_path_factory)
     run = run_of(desk, AS_OF.isoformat())
     folder, version = desk.report_folder("churn", AS_OF), champion_version(run)
     reign = Reign.of(run, version, since=date(2026, 5, 17))

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from built_workbench import DAY, LAST_DAY, built_workbench, copy_of, environment_of
+from built_workbench import DAY, LAST_DAY, built_workbench, environment_of
+from made_once import copy_of
 from workbench import ROOT
 
 from driftbook.audit.ledger import ledger_path, read_ledger

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import polars as pl
 import pytest
+from made_once import STORY_UNTIL, told_story
 from workbench import ONSET_DAY, build_story, make_workbench, run_of
 
 from driftbook.data.batches import first_stream_day, load_targets
@@ -25,14 +26,13 @@ from driftbook.timeline.walk import walk
 pytestmark = pytest.mark.long
 
 FIRST = date(2026, 5, 17)
-LAST = FIRST + timedelta(days=17)
+LAST = date.fromisoformat(STORY_UNTIL)
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
     """One build over the whole stream."""
-    settings = make_workbench(tmp_path_factory.mktemp("catch_up"))
-    return settings, build_story(settings, LAST.isoformat())
+    return told_story(tmp_path_factory)
 
 
 def _verdicts(story):

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from made_once import told_story
 from served_world import SINCE, START, Service, ask, make_served, served_case, wait_until
 from stores import KINDS, empty_store
 from typer.testing import CliRunner
-from workbench import build_story, make_workbench, run_of
+from workbench import build_story, run_of
 
 from driftbook.cli import app
 from driftbook.config import Settings
@@ -42,9 +43,9 @@ def days(first: date, last: date) -> list[date]:
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What a build on the stream itself says of every day."""
-    settings = make_workbench(tmp_path_factory.mktemp("stream"))
-    return canonical_json(build_story(settings, LAST.isoformat()).entries)
+    """What a build on the stream itself says of every day: one until a later day says the same of them."""
+    _, story = told_story(tmp_path_factory)
+    return canonical_json([entry for entry in story.entries if entry["day"] <= LAST.isoformat()])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from built_workbench import built_workbench, copy_of
+from built_workbench import built_workbench
+from made_once import copy_of
 from playwright.sync_api import Browser
 
 from browser.visits import chromium
