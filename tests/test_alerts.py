@@ -119,7 +119,7 @@ def test_performance_beyond_its_limit_alerts() -> None:
     breaches = pl.DataFrame({"batch_id": DAYS[1:4], "metric": "accuracy", "value": [0.8, 0.79, 0.78], "limit": 0.82})
     [alert] = raise_alerts(verdicts("...."), use_case="churn", breaches=breaches)
     assert (alert.key, alert.severity) == ("churn/performance/2026-06-02", "critical")
-    assert alert.message.endswith("lately accuracy was 0.78, the limit is 0.82.")
+    assert alert.message.endswith("lately accuracy was 78.0 %, the limit is 82.0 %.")
 
 
 def test_the_same_results_give_the_same_alerts_in_any_order_of_rows() -> None:

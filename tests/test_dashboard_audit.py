@@ -12,7 +12,7 @@ from recorded import CASE
 from recorded_days import DAYS, make_recorded_days
 
 from driftbook.audit.certificate import append_certificate, compare_repetition
-from driftbook.audit.ledger import read_ledger
+from driftbook.audit.ledger import ledger_path, read_ledger
 from driftbook.audit.sealing import note_products, seal_run, seal_tombstone
 from driftbook.audit.signature import make_key, sign_ledger
 from driftbook.config import Settings
@@ -130,6 +130,15 @@ def test_a_past_day_shows_the_runs_up_to_it(desk: Settings) -> None:
     assert SECOND not in page
     assert "Line 1 is the last one" in page
     assert [line.number for line in lines_known(known_on(desk, FIRST))] == [1]
+
+
+def test_a_day_before_the_first_report_says_which_run_judged_it(desk: Settings) -> None:
+    ledger = ledger_path(desk, CASE)
+    first, *rest = ledger.read_bytes().splitlines(keepends=True)
+    assert FIRST.encode() in first
+    ledger.write_bytes(b"".join(rest))
+    page = shown(desk, FIRST)
+    assert f"No report was made by {FIRST}: the run of {SECOND}, the first on record, judged this day too." in page
 
 
 def test_a_run_that_was_repeated_stands_beside_the_one_that_replaced_it(desk: Settings) -> None:

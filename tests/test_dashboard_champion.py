@@ -16,6 +16,7 @@ from test_promotion import evidence_of
 
 from driftbook.config import Settings, load_policy
 from driftbook.dashboard import ordering
+from driftbook.dashboard.answer import Answer
 from driftbook.dashboard.known import Known, load_known
 from driftbook.dashboard.page import render_page
 from driftbook.dashboard.pages.champion import PAGE
@@ -250,6 +251,32 @@ def test_an_operator_promotes_in_their_own_name(armed: Settings) -> None:
     assert "○ ended Version 2 against version 1" in shown
     assert "Version 2 was promoted by ann: The branches asked." in shown
     assert "version 2 promoted ann: The branches asked." in card(markup, "History of deployments")
+
+
+def test_after_an_order_the_overview_does_not_call_the_new_model_well(armed: Settings) -> None:
+    before = Answer(known_of(armed))
+    assert (before.status, before.word) == ("green", "The model is well")
+    act(armed, "promote", "2")
+    answer = Answer(known_of(armed))
+    assert (answer.status, answer.word) == ("amber", "Not judged yet")
+    assert answer.sentence.startswith("Version 2 was promoted by ann. No day of it is judged yet")
+    assert "what stands here was seen of version 1" in answer.sentence
+    past = Answer(known_of(armed, DAYS[0]))
+    assert past.word == before.word, "nobody knew it then"
+
+
+def test_a_challenger_of_whom_no_outcome_is_known_is_said_to_wait(tmp_path: Path) -> None:
+    trained = Decision("retrain", ("Three batches alarmed.",), {})
+    settings = make_desk(
+        tmp_path / "desk",
+        decisions=[trained] * 3,
+        offices=((1, 2, None),) * 3,
+        changes={0: [APPOINTED, CHALLENGED]},
+        kind="retraining",
+    )
+    shown = text_of(page_of(settings))
+    assert shown.count("Version 2 waits for outcomes on which it can be compared with the champion.") == 2
+    assert "There is no challenger" not in shown
 
 
 def test_an_operator_keeps_the_champion(armed: Settings) -> None:

@@ -76,7 +76,7 @@ def test_every_card_is_drawn_and_none_fails(desk):
 
 def test_the_numbers_are_those_of_the_day_table(desk):
     page = shown(load_known(desk, "churn"))
-    assert "<dd>1 of 5<small>and 1 that hardly matters to the model</small></dd>" in page
+    assert "<dd>1 of 4<small>and 1 that hardly matters to the model</small></dd>" in page
     assert "<dd>3×<small>hair: PSI 0.3 (limit 0.1)</small></dd>" in page
     assert "<dd>40\u00a0%<small>" in page, "the importance of what drifted and matters"
     assert "PSI 0.25 (limit 0.1)" in page
@@ -131,7 +131,7 @@ def test_a_column_without_a_distribution_says_so(desk):
 
 def test_a_past_day_shows_what_was_known_then(desk):
     page = shown(load_known(desk, "churn", DAYS[1]))
-    assert "<dd>0 of 5<small>" in page
+    assert "<dd>0 of 4<small>" in page
     assert "2 days were judged: by chance about 0.00548 of them would alarm, 0 did." in page
     assert "2026-06-03" not in page
 
@@ -154,7 +154,7 @@ def test_a_day_table_that_is_missing_costs_its_cards_and_says_how_to_write_it(tm
     (desk.report_folder("churn", DAYS[-1]) / "distributions.parquet").unlink()
     page = shown(load_known(desk, "churn"))
     assert "distributions.parquet, found no such file" in page
-    assert "<dd>1 of 5<small>" in page, "the rest lives"
+    assert "<dd>1 of 4<small>" in page, "the rest lives"
 
 
 def test_a_long_history_is_drawn_by_weeks(tmp_path):

@@ -1,5 +1,6 @@
 """The first page says in one word and one sentence how the model is, in the numbers of the records."""
 
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -88,6 +89,15 @@ def test_a_fall_that_is_only_estimated_says_so(tmp_path):
     assert "an estimated 71\u00a0% since 2026-06-04" in answer_of(tmp_path, estimate=seen).sentence
 
 
+def test_nobody_retrains_after_the_end_of_the_stream(tmp_path):
+    known = load_known(make_desk(tmp_path), "churn")
+    [action] = PAGES["overview"].actions
+    assert action.available(known, Selection("churn")) == ""
+    source = known.case.source.model_copy(update={"stream_days": 5, "stream_start": DAYS[0]})
+    over = replace(known, case=known.case.model_copy(update={"source": source}))
+    assert "no day is left on which a build could train" in action.available(over, Selection("churn"))
+
+
 def test_a_model_that_was_taken_back_by_itself_is_told_first(tmp_path):
     changes = [{"action": "rollback", "version": 1, "reason": "Worse."}]
     assert answer_of(tmp_path, changes=changes).sentence.endswith("version 1 decides again.")
@@ -120,8 +130,8 @@ def test_the_tiles_hold_the_numbers_of_the_records(tmp_path):
             "of the latest 1,200 with a known outcome; limit 80\u00a0%; 86\u00a0% when it was tested",
         ),
         "Challenger": ("version 2", "compared on 1 day so far"),
-        "Drifted columns": ("1 of 16", "age"),
-        "Open alerts": (1, "1 critical"),
+        "Drifted features": ("1 of 16", "age"),
+        "Open alerts": (1, "1 critical; it goes on"),
         "Rows of the day": (604, "usually 602"),
         "Last run": (date(2026, 6, 5), "run by ann on 2026-06-05 at 12:00 UTC"),
         "Next run": (date(2026, 6, 6), "the next simulated day, at any time"),
@@ -131,7 +141,7 @@ def test_the_tiles_hold_the_numbers_of_the_records(tmp_path):
 def test_a_past_day_shows_the_numbers_of_that_day(tmp_path):
     answer = answer_of(tmp_path, DAYS[2])
     assert tile(answer, "Challenger").value == "none"
-    assert tile(answer, "Drifted columns").value == "2 of 16"
+    assert tile(answer, "Drifted features").value == "2 of 16"
     assert tile(answer, "Rows of the day").value == 602
     assert tile(answer, "Right predictions").value == 0.85
     assert tile(answer, "Last run").note == "the day was judged in a later run, of 2026-06-05"
@@ -151,6 +161,7 @@ def test_a_broken_table_costs_only_the_cards_that_read_it(tmp_path):
     (desk.report_folder("churn", DAYS[-1]) / "volumes.parquet").unlink()
     page = drawn(load_known(desk, "churn"))
     assert "volumes.parquet, found no such file" in page
+    assert "Act now" in page, "the answer does not rest on it"
     assert "What was found and decided" in page
 
 
@@ -234,7 +245,7 @@ def test_an_alert_that_is_over_is_counted_apart(tmp_path):
     both = pl.concat([day_tables()["alerts_days"], over.head(1)])
     answer = Answer(load_known(make_desk(tmp_path, tables={"alerts_days": both}), "churn"))
     shown = tile(answer, "Open alerts")
-    assert (shown.value, shown.note) == (1, "1 critical; 1 earlier, over but not closed")
+    assert (shown.value, shown.note) == (2, "1 critical; 1 of them goes on")
 
 
 def test_a_failed_training_is_told_in_the_sentence(tmp_path):

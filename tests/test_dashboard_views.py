@@ -110,7 +110,7 @@ def open_monitor(desk):
 
 def test_the_newest_day_of_the_first_use_case_is_shown_first(tmp_path, pages):
     monitor = Monitor(make_desk(tmp_path))
-    assert "<p>2026-06-05</p>" in monitor.body.value
+    assert ">2026-06-05<" in monitor.body.value
     assert monitor.case.value == "churn"
     assert monitor.newest.layout.display == "none"
 
@@ -119,11 +119,11 @@ def test_the_slider_shows_a_past_day_and_says_so(tmp_path, pages):
     monitor = Monitor(make_desk(tmp_path))
     assert list(monitor.slider.options) == [day.isoformat() for day in DAYS]
     monitor.slider.value = "2026-06-02"
-    assert "<p>2026-06-02</p>" in monitor.body.value
+    assert ">2026-06-02<" in monitor.body.value
     assert "As known at the end of 2026-06-02" in monitor.banner.value
     assert monitor.newest.layout.display is None
     monitor.newest.click()
-    assert "<p>2026-06-05</p>" in monitor.body.value
+    assert ">2026-06-05<" in monitor.body.value
     assert monitor.slider.value == "2026-06-05"
     assert monitor.banner.value == ""
 
@@ -164,7 +164,7 @@ def test_a_new_day_appears_by_itself(tmp_path, pages):
     tell(desk, [entry(date(2026, 6, 6))], as_of=date(2026, 6, 6), revision=2)
     write_report(desk, date(2026, 6, 6), {})
     monitor.refresh()
-    assert "<p>2026-06-06</p>" in monitor.body.value
+    assert ">2026-06-06<" in monitor.body.value
     assert monitor.slider.value == "2026-06-06"
 
 
@@ -174,7 +174,7 @@ def test_who_looks_at_the_past_stays_there_when_a_new_day_comes(tmp_path, pages)
     monitor.slider.value = "2026-06-02"
     tell(desk, [entry(date(2026, 6, 6))], as_of=date(2026, 6, 6), revision=2)
     monitor.refresh()
-    assert "<p>2026-06-02</p>" in monitor.body.value
+    assert ">2026-06-02<" in monitor.body.value
     assert monitor.slider.value == "2026-06-02"
 
 
@@ -213,7 +213,7 @@ def test_an_empty_workbench_shows_the_command_that_fills_it(tmp_path, pages):
     tell(desk, [entry(LAST)], as_of=LAST)
     write_report(desk, LAST, {})
     monitor.refresh()
-    assert "<p>2026-06-05</p>" in monitor.body.value
+    assert ">2026-06-05<" in monitor.body.value
 
 
 def test_a_store_that_cannot_be_read_is_told_and_the_page_comes_back(tmp_path, pages, monkeypatch):
@@ -224,7 +224,7 @@ def test_a_store_that_cannot_be_read_is_told_and_the_page_comes_back(tmp_path, p
     assert monitor._due - time.monotonic() <= views.RETRY_SECONDS
     monkeypatch.delenv("DRIFTBOOK_DATABASE_URL")
     monitor.refresh()
-    assert "<p>2026-06-05</p>" in monitor.body.value
+    assert ">2026-06-05<" in monitor.body.value
 
 
 def test_a_use_case_that_is_not_built_yet_says_its_command(tmp_path, pages):
@@ -236,7 +236,7 @@ def test_a_use_case_that_is_not_built_yet_says_its_command(tmp_path, pages):
     monitor.case.value = "bank"
     assert "<code>driftbook build --use-case bank</code>" in monitor.body.value
     monitor.case.value = "churn"
-    assert "<p>2026-06-05</p>" in monitor.body.value
+    assert ">2026-06-05<" in monitor.body.value
 
 
 def test_a_viewer_is_shown_no_action(tmp_path, pages, viewer):
@@ -368,7 +368,7 @@ def test_a_build_is_shown_to_everybody_while_it_runs_and_the_page_is_read_anew_w
     (desk.state_folder / "progress.json").unlink()
     monitor.tick()
     assert monitor.work.value == ""
-    assert "<p>2026-06-06</p>" in monitor.body.value
+    assert ">2026-06-06<" in monitor.body.value
 
 
 def test_the_loop_goes_on_after_a_fault(tmp_path, pages, monkeypatch):

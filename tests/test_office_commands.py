@@ -194,7 +194,7 @@ def test_a_version_that_failed_its_gate_needs_force_and_the_record_says_so(setti
         (("promote", "9", "-r", "x"), "no version 9 of churn; there are 1, 2, 3"),
         (("promote", "2", "-r", "x"), "version 2 of churn is in office already; nothing was changed"),
         (("promote", "1", "-r", " "), "expected a reason of 1 to 500 characters, found nothing"),
-        (("rollback", "--to", "3", "-r", "x"), "version 3 of churn was never champion (champion before were 1)"),
+        (("rollback", "--to", "3", "-r", "x"), "version 3 of churn was never champion (these were: 1)"),
         (("rollback", "-u", "telco", "-r", "x"), "telco was never built, so nobody is in office"),
         (("promote", "1", "-u", "telco", "-r", "x"), "telco was never built, so nobody is in office"),
         (("status", "-u", "telco"), "telco was never built, so nobody is in office"),

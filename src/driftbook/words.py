@@ -62,6 +62,8 @@ CHANGES: Mapping[str, str] = {
     "rollback": "put back",
 }
 
+SHARES = frozenset({"accuracy", "precision", "recall", "f1"})  # metrics that are told in percent
+
 
 def plain(code: str) -> str:
     """A code in plain words; one without words of its own loses its underscores.
@@ -72,3 +74,14 @@ def plain(code: str) -> str:
     ('Kolmogorov–Smirnov', 'not needed')
     """
     return WORDS.get(code, code.replace("_", " "))
+
+
+def metric_text(metric: str, value: float) -> str:
+    """A metric's value as a sentence tells it.
+
+    Examples
+    --------
+    >>> metric_text("accuracy", 0.7491), metric_text("log_loss", 0.4)
+    ('74.9 %', '0.400')
+    """
+    return f"{100 * value:.1f} %" if metric in SHARES else f"{value:.3f}"

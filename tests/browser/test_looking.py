@@ -80,17 +80,18 @@ def overview_agrees(records: Records, visit: Visit) -> None:
     assert found["right predictions"].startswith(percent(records.entry["accuracy"]["value"]))
     assert found["rows of the day"].startswith(f"{records.table('volumes')['rows'][-1]:,} ")
     assert status in words
-    lasting = [last for (last,) in records.rows("SELECT last_batch FROM alert WHERE state = 'open'") if last >= DAY]
-    assert found["open alerts"].split()[0] == str(len(lasting))
+    [[waiting]] = records.rows("SELECT count(*) FROM alert WHERE state = 'open'")
+    assert found["open alerts"].split()[0] == str(waiting)
 
 
 def drift_agrees(records: Records, visit: Visit) -> None:
     rows = records.table("drift_days").filter(pl.col("day") == TODAY, pl.col("role") != "table")
     strongest = rows.sort("excess", nulls_last=True, descending=True).row(0, named=True)
     columns = visit.tiles("How far the data lie from what the model learned")
-    assert columns["columns drifted"].startswith(f"{rows['drifted'].sum()} of {rows.height}")
+    heard = rows.filter(pl.col("drifted") & pl.col("matters"), role="feature").height
+    features = rows.filter(role="feature")["column"].to_list()
+    assert columns["features drifted"].startswith(f"{heard} of {len(features)}")
     assert columns["strongest signal"].startswith(f"{strongest['excess']:.3g}×")
-    features = rows.filter(pl.col("role") == "feature")["column"].to_list()
     offered = visit.field("Column").locator("option").all_inner_texts()
     assert {name for name in features if any(text.startswith(name) for text in offered)} == set(features)
 
@@ -140,12 +141,14 @@ def champion_agrees(records: Records, visit: Visit) -> None:
 
 
 def alerts_agree(records: Records, visit: Visit) -> None:
-    alerts = records.rows("SELECT severity, message FROM alert WHERE state = 'open'")
+    alerts = records.rows("SELECT severity, last_batch, message FROM alert WHERE state = 'open'")
     found = visit.tiles("How alerts stand")
-    critical = sum(severity == "critical" for severity, _ in alerts)
-    assert found["open"] == f"{len(alerts)} {critical} critical"
+    critical = sum(severity == "critical" for severity, _, _ in alerts)
+    assert found["open"].split()[0] == str(len(alerts))
+    assert (f" {critical} critical" in found["open"]) == (critical > 0)
+    assert found["open"].split()[-1] == ("on" if any(last >= DAY for _, last, _ in alerts) else "now")
     listed = visit.text("What went wrong, and who cares")
-    assert all(" ".join(message.replace("`", "").split()) in listed for _, message in alerts)
+    assert all(" ".join(message.replace("`", "").split()) in listed for _, _, message in alerts)
 
 
 def audit_agrees(records: Records, visit: Visit) -> None:

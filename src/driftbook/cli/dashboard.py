@@ -9,7 +9,7 @@ import typer
 
 def dashboard(
     *,
-    port: Annotated[int, typer.Option(help="Port to listen on; 0: any that is free.")] = 8866,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0: any that is free.", min=0, max=65535)] = 8866,
     host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's own need keys.")] = (
         "127.0.0.1"
     ),

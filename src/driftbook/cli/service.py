@@ -22,7 +22,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's own need keys.")] = (
         "127.0.0.1"
     ),
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
     allow_event_time: Annotated[
         bool, typer.Option("--allow-event-time", help="Callers give times of their own: to play a stream.")
     ] = False,

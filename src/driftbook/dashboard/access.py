@@ -27,6 +27,7 @@ MOST_WAITING = 10  # wrong tries of an address that may wait at once
 MOST_ADDRESSES = 1_000  # remembered
 ADD_A_KEY = "driftbook keys add NAME --scope operate"
 _NAME = re.compile(r"[^\x00-\x1f\x7f,]{1,64}")
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, as HTTP calls it
 _LOGGER = logging.getLogger(__name__)
 
 Keys = Mapping[str, Key]
@@ -74,6 +75,8 @@ class Door:
         operators: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if header is not None and not _HEADER.fullmatch(header):
+            raise ConfigError(f"expected the name of a header such as X-Remote-User, found {header!r}")
         self._load, self._clock = load, clock
         self.header, self._operators = header, frozenset(operators)
         if operators and header is None:

@@ -117,7 +117,7 @@ class ActionPanel:
     def _run(self, action: Action, selection: Selection) -> str:
         visitor = current_visitor()
         require_operator(visitor)
-        text = str(self.text.value).strip()
+        text = _readable(str(self.text.value))
         if not text:
             raise DriftbookError(f"Fill in: {action.asks.lower()}. It stands in the records for everybody to read.")
         known = self._fresh()
@@ -166,6 +166,11 @@ def _obstacle(action: Action, known: Known, selection: Selection) -> str:
         return action.available(known, selection)
     except DriftbookError as error:
         return escape(str(error))
+
+
+def _readable(text: str) -> str:
+    """What was written, on one line and without signs that show nothing or turn the rest of a line round."""
+    return " ".join("".join(each for each in text if each.isprintable() or each.isspace()).split())
 
 
 def _line(css: str) -> Any:

@@ -7,20 +7,19 @@ that says nothing wrong but an alert lasts, from the alert. So neither can contr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
 from driftbook.audit.ledger import read_ledger
-from driftbook.config.use_case import ServiceSource, SimulateSource, UseCase
+from driftbook.dashboard.business import next_run
 from driftbook.dashboard.known import Known
 from driftbook.dashboard.parts import Tile
 from driftbook.decisions.alerts import Alert, status
-from driftbook.errors import DriftbookError
+from driftbook.errors import DriftbookError, StateError
 from driftbook.tables import NOTHING, Tone, format_value
 from driftbook.timeline.verdict import OUTLIER, PREDICTIONS, WHOLE, WORDS
 from driftbook.words import CHANGES
@@ -51,34 +50,54 @@ class Answer:
 
     @cached_property
     def status(self) -> str:
-        """``green``, ``amber`` or ``red``, as the report of the day says."""
-        return status(self.standing, latest_batch=self._latest_batch)
+        """``green``, ``amber`` or ``red``, as the report of the day says; not green while the model was not judged."""
+        found = status(self.standing, latest_batch=self._latest_batch)
+        return "amber" if found == "green" and self._put_in_since else found
+
+    @cached_property
+    def _put_in_since(self) -> dict[str, Any] | None:
+        """The order that put another model into office than the one that was judged; None where none did."""
+        number = self.known.office["champion"]
+        if number == self._last["office"]["champion"]:
+            return None
+        changes = self.known.history().filter(pl.col("action").is_in(ENTHRONED), version=number)
+        return changes.row(-1, named=True) if changes.height else None
 
     @property
     def word(self) -> str:
         """What the status means, in a word or two."""
+        if self._put_in_since:
+            return "Not judged yet"
         words = WORDS[self.status]
         return f"{words[:1].upper()}{words[1:]}"
 
     @cached_property
     def sentence(self) -> str:
         """What happened and what is done about it, in one plain sentence."""
-        told = (self._taken_back(), self._fell(), self._expected_to_fall(), self._drifted(), self._alerted())
+        told = (
+            self._changed(),
+            self._taken_back(),
+            self._fell(),
+            self._expected_to_fall(),
+            self._drifted(),
+            self._alerted(),
+        )
         return next((words for words in told if words), None) or self._calm()
 
     @cached_property
     def tiles(self) -> list[Tile]:
         """The few numbers worth a large print."""
-        return [
-            self._champion(),
-            self._accuracy(),
-            self._challenger(),
-            self._columns(),
-            self._open_alerts(),
-            self._volume(),
-            self._last_run(),
-            next_run(self.known.case, self.known.day),
-        ]
+        makers = {
+            "Model in use": self._champion,
+            "Right predictions": self._accuracy,
+            "Challenger": self._challenger,
+            "Drifted features": self._columns,
+            "Open alerts": self._open_alerts,
+            "Rows of the day": self._volume,
+            "Last run": self._last_run,
+            "Next run": lambda: next_run(self.known.case, self.known.day),
+        }
+        return [_made(label, make) for label, make in makers.items()]
 
     @property
     def drifted_columns(self) -> list[str]:
@@ -94,6 +113,15 @@ class Answer:
     def _latest_batch(self) -> str:
         batches = [str(batch["batch_id"]) for batch in self._last["drift"]["batches"]]
         return max(batches, default=str(self._last["batch_id"]))
+
+    def _changed(self) -> str:
+        change = self._put_in_since
+        if change is None:
+            return ""
+        return (
+            f"Version {change['version']} was {CHANGES[change['action']]} by {change['actor']}. No day of it is judged "
+            f"yet: what stands here was seen of version {self._last['during']['champion']}. The next build judges it."
+        )
 
     def _taken_back(self) -> str:
         for change in self._last["changes"]:
@@ -174,7 +202,8 @@ class Answer:
         if not seen:
             return Tile("Right predictions", NOTHING, note=f"no outcomes are known yet{told}")
         tone: Tone = "bad" if seen["fell"] else "calm"
-        note = f"of the latest {seen['rows']:,} with a known outcome; limit {_percent(seen['limit'])}{told}"
+        whose = f"version {self._last['during']['champion']}: " if self._put_in_since else ""
+        note = f"{whose}of the latest {seen['rows']:,} with a known outcome; limit {_percent(seen['limit'])}{told}"
         return Tile("Right predictions", seen["value"], format="percent", note=note, tone=tone)
 
     def _tested(self) -> float | None:
@@ -198,18 +227,16 @@ class Answer:
         drifted, features = self.drifted_columns, self.known.case.columns.features
         note = _named(drifted) if drifted else "all look as in training"
         tone: Tone = "watch" if drifted else "calm"
-        return Tile("Drifted columns", f"{len(drifted)} of {len(features)}", note=note, tone=tone)
+        return Tile("Drifted features", f"{len(drifted)} of {len(features)}", note=note, tone=tone)
 
     def _open_alerts(self) -> Tile:
-        alerts = self.known.alerts().filter(pl.col("state") != "resolved")
-        latest = self._latest_batch
-        lasting = alerts.filter(pl.col("last_batch") >= latest)
-        critical = lasting.filter(severity="critical").height
-        ended = alerts.height - lasting.height
-        parts = [f"{critical} critical"] if critical else []
-        parts += [f"{ended} earlier, over but not closed"] if ended else []
-        tone: Tone = "bad" if critical else "watch" if lasting.height else "calm"
-        return Tile("Open alerts", lasting.height, note="; ".join(parts) or "nothing to look at", tone=tone)
+        alerts = self.known.alerts()
+        unsettled = alerts.filter(pl.col("state") != "resolved")
+        acknowledged = unsettled.filter(state="acknowledged").height
+        notes = [how_bad(unsettled)] + ([f"{acknowledged} more acknowledged"] if acknowledged else [])
+        lasting = unsettled.filter("goes_on")
+        tone: Tone = "bad" if "critical" in lasting["severity"] else "watch" if lasting.height else "calm"
+        return Tile("Open alerts", alerts.filter(state="open").height, note="; ".join(notes), tone=tone)
 
     def _volume(self) -> Tile:
         volumes = self.known.table("volumes").sort("day")
@@ -229,22 +256,12 @@ class Answer:
         return Tile("Last run", day, note=note)
 
 
-def next_run(case: UseCase, day: date) -> Tile:
-    """When the next batch can be judged, and why so.
-
-    Nobody knows who will start it; what is known is when there is something to judge.
-    """
-    source, following = case.source, day + timedelta(days=1)
-    if isinstance(source, SimulateSource):
-        if day >= source.stream_start + timedelta(days=source.stream_days - 1):
-            return Tile("Next run", "none", note="the simulated stream ends here")
-        return Tile("Next run", following, note="the next simulated day, at any time")
-    if isinstance(source, ServiceSource):
-        wait = _count(source.closes_after_hours, "hour")
-        return Tile("Next run", following, note=f"expected {wait} after that day has ended (UTC)")
-    if case.batch.rows is not None:
-        return Tile("Next run", "next batch", note=f"expected once {case.batch.rows:,} more rows have come")
-    return Tile("Next run", following, note="expected once the rows of that day have come")
+def _made(label: str, make: Callable[[], Tile]) -> Tile:
+    """A tile; one whose table cannot be read says so, and the answer stands."""
+    try:
+        return make()
+    except StateError as error:
+        return Tile(label, NOTHING, note=str(error), tone="watch")
 
 
 def _named(columns: Sequence[str]) -> str:
@@ -259,3 +276,14 @@ def _count(number: int, word: str) -> str:
 
 def _percent(share: float) -> str:
     return format_value(share, format="percent")
+
+
+def how_bad(alerts: pl.DataFrame) -> str:
+    """How many alerts are critical, and whether any goes on."""
+    if alerts.is_empty():
+        return "nothing to look at"
+    critical, lasting = alerts.filter(severity="critical").height, alerts.filter("goes_on").height
+    goes_on = f"{lasting} of them go{'es' if lasting == 1 else ''} on" if lasting < alerts.height else "all go on"
+    if alerts.height == 1 or not lasting:
+        goes_on = "it goes on" if lasting else "over by now"
+    return f"{critical} critical; {goes_on}" if critical else goes_on

@@ -1,4 +1,4 @@
-"""What the model costs and how restless it is: cost per prediction, retrainings and drift incidents a month.
+"""What the model costs, how restless it is, and when there is something to judge again.
 
 Costs count where the use case declares them, on predictions whose outcome was known by the day, made by whichever
 version decided on the day of the event. An incident is a run of alarmed days; a single quiet day does not end one.
@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from driftbook.config.use_case import ServiceSource, SimulateSource, UseCase
 from driftbook.dashboard.known import Known
 from driftbook.dashboard.parts import Tile
 from driftbook.decisions.costs import row_costs
@@ -18,6 +19,7 @@ from driftbook.timeline.journal import Entry
 from driftbook.timeline.verdict import drift_spells
 
 RECENT_DAYS = 30
+STREAM_ENDED = "none"  # when the next run is, of a stream that has no further day
 DAYS_PER_MONTH = 365.25 / 12
 MONTHS_SCHEMA = {
     "month": pl.String(),
@@ -91,3 +93,22 @@ def daily_costs(known: Known) -> pl.DataFrame:
     decided = known.table("outcomes").join(office, on=["day", "version"], how="semi")
     costs = row_costs(decided, known.case.costs) * decided["rows"]
     return decided.with_columns(cost=costs).group_by("day").agg(pl.col("rows", "cost").sum()).sort("day")
+
+
+def next_run(case: UseCase, day: date) -> Tile:
+    """When the next batch can be judged, and why so.
+
+    Nobody knows who will start it; what is known is when there is something to judge.
+    """
+    source, following = case.source, day + timedelta(days=1)
+    if isinstance(source, SimulateSource):
+        if day >= source.stream_start + timedelta(days=source.stream_days - 1):
+            return Tile("Next run", STREAM_ENDED, note="the simulated stream ends here")
+        return Tile("Next run", following, note="the next simulated day, at any time")
+    if isinstance(source, ServiceSource):
+        hours = source.closes_after_hours
+        wait = f"{hours:,} hour{'' if hours == 1 else 's'}"
+        return Tile("Next run", following, note=f"expected {wait} after that day has ended (UTC)")
+    if case.batch.rows is not None:
+        return Tile("Next run", "next batch", note=f"expected once {case.batch.rows:,} more rows have come")
+    return Tile("Next run", following, note="expected once the rows of that day have come")

@@ -51,8 +51,8 @@ class ChoiceRow:
             options = list(choice.options(known, selection)) if known else []
         except DriftbookError:
             options = []  # its cards say why
-        if not options:
-            return None
+        if len(options) < 2:
+            return None  # no choice
         few = len(options) <= SIDE_BY_SIDE
         key = (page.name, choice.name, few)
         if key not in self._made:

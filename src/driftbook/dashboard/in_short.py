@@ -23,7 +23,7 @@ def performance_in_short(known: Known) -> str:
     last = known.entries[-1]
     share = found / scored if scored else None
     numbers = [
-        _realised_tile(last.get("accuracy")),
+        _realised_tile(last.get("accuracy"), version=last["during"]["champion"]),
         _estimate_tile(last.get("estimate")),
         Tile("targets known", share, format="percent", note=f"{found:,} of {scored:,} rows scored in office"),
         Tile("targets still out", scored - found, note=_expected(known, waiting.height, expected)),
@@ -34,10 +34,10 @@ def performance_in_short(known: Known) -> str:
     return tiles(numbers) + sentences(_withdrawn_words(last))
 
 
-def _realised_tile(seen: dict[str, Any] | None) -> Tile:
+def _realised_tile(seen: dict[str, Any] | None, *, version: int) -> Tile:
     if seen is None:
-        return Tile("accuracy, realised", None, note="no target of this champion is known yet")
-    between = f"{_between(seen)} on the latest {seen['rows']:,} rows with targets"
+        return Tile("accuracy, realised", None, note=f"no target of champion version {version} is known yet")
+    between = f"version {version}, {_between(seen)} on the latest {seen['rows']:,} rows with targets"
     limit = f"; limit {format_value(seen['limit'], format='percent')}"
     said = f"{between}{limit}"
     return Tile(

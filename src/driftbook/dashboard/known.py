@@ -124,12 +124,15 @@ class Known:
         Returns
         -------
         ``key, severity, subject, message, first_batch, last_batch, known_on`` of ``alerts_days``, and ``state``,
-        ``note``, ``actor``, ``changed_at`` (text, UTC).
+        ``note``, ``actor``, ``changed_at`` (text, UTC), and ``goes_on``: whether it lasts on ``day``.
         """
         told = self.table("alerts_days").sort("known_on", maintain_order=True).unique("key", keep="last")
         until = None if self.is_newest else datetime.combine(self.day, time.max)
         states = self.book.alert_states(until=until)
-        joined = told.join(states, on="key", how="left").with_columns(pl.col("state").fill_null("open"))
+        goes_on = pl.col("last_batch").str.head(ISO_DAY) >= self.day.isoformat()
+        joined = told.join(states, on="key", how="left").with_columns(
+            pl.col("state").fill_null("open"), goes_on=goes_on
+        )
         return joined.sort("last_batch", "key", descending=[True, False])
 
     def alert_changes(self) -> pl.DataFrame:

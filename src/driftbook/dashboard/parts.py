@@ -6,6 +6,7 @@ table or a figure into a page; their style sheet is there once, in ``style``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -18,6 +19,8 @@ from driftbook.tables import Format, Html, Tone, format_value, prose
 # the name of a tone is a class of the style sheet
 TONES: tuple[Tone, ...] = ("good", "watch", "bad", "calm")
 FAILED = '<div role="note" data-failed>'  # what a page with a card that says why it shows nothing holds
+_TEXT = re.compile(r"<svg.*?</svg>|>[^<]+", re.DOTALL)
+_WHOLE = re.compile(r"\d{4}-\d\d-\d\d(?!\d)|\d[\d.,]* %")
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,17 @@ def fitted(shown: str, *, spare: Sequence[int] = (), unbroken: Sequence[int] = (
     return f'<div class="{" ".join(["dash-fit", *names])}">{shown}</div>'
 
 
+def unbroken(html: str) -> str:
+    """Markup whose dates and percentages stay in one piece at the end of a line; drawings are left as they are.
+
+    Examples
+    --------
+    >>> unbroken("<p>until 2026-06-09</p>")
+    '<p>until <span class="dash-unbroken">2026-06-09</span></p>'
+    """
+    return _TEXT.sub(_kept_whole, html)
+
+
 def card(title: str, body: str, *, wide: bool = False) -> str:
     """A titled piece of a page.
 
@@ -131,3 +145,8 @@ def _tile(tile: Tile) -> str:
     css = f' class="dash-is-{tile.tone}"' if tile.tone != "calm" else ""
     value = escape(format_value(tile.value, format=tile.format))
     return f"<div{css}><dt>{escape(tile.label)}</dt><dd>{value}{small}</dd></div>"
+
+
+def _kept_whole(piece: re.Match[str]) -> str:
+    text = piece[0]
+    return text if text.startswith("<svg") else _WHOLE.sub(r'<span class="dash-unbroken">\g<0></span>', text)

@@ -51,6 +51,16 @@ def runs_known(known: Known) -> list[Recorded]:
     return [line for line in reversed(lines_known(known)) if line.kind == "run"]
 
 
+def first_report(known: Known) -> str:
+    """The first day of which a report is on record, whatever day is shown; empty where there is none."""
+    path = ledger_path(known.settings, known.case.name)
+    try:
+        stat = path.stat()
+    except OSError:
+        return ""
+    return min((line.as_of for line in _read(path, stat.st_size, stat.st_mtime_ns) if line.kind == "run"), default="")
+
+
 @lru_cache(maxsize=8)
 def _read(path: Path, size: int, changed: int) -> tuple[Recorded, ...]:
     return tuple(filter(None, map(_line, path.read_bytes().splitlines())))

@@ -54,8 +54,7 @@ margin:.2em 0 .9em}
 .dash-card:not(.dash-wide)>.dash-tiles{grid-template-columns:repeat(auto-fill,minmax(min(150px,100%),1fr))}
 .dash-tiles.dash-tiles dt{font-size:12.5px;color:var(--dash-dim);font-weight:400;float:none;width:auto;display:block}
 .dash-tiles.dash-tiles dd{margin:.05em 0 0;float:none;width:auto;font-size:22px;line-height:1.25;
-font-weight:620;font-variant-numeric:tabular-nums;
-overflow-wrap:break-word}
+font-weight:620;font-variant-numeric:tabular-nums}
 .dash-tiles small{display:block;font-size:12.5px;line-height:1.4;font-weight:400;color:var(--dash-dim);
 margin-top:.15em}
 .dash-tiles dt::first-letter{text-transform:uppercase}
@@ -70,6 +69,9 @@ margin-top:.15em}
 .dash-case{min-width:0}.dash-case h3{margin-top:.2em}.dash-case p{margin:.2em 0 .7em}
 .dash-case .dash-tiles.dash-tiles dd{font-size:16px}
 .dash-case .dash-tiles{grid-template-columns:repeat(auto-fill,minmax(min(125px,100%),1fr));gap:10px 18px}
+.dash-work,.dash-note,.dash-said,.dash-alerts,.dash-past,.dash-panel,.dash-tiles,.dash-lead,.dash-case{
+overflow-wrap:anywhere}
+.dash-unbroken{white-space:nowrap}
 .dash-note{margin:.3em 0 .8em;color:var(--dash-dim);max-width:78ch}
 .dash-note.dash-is-watch,.dash-note.dash-is-bad{color:var(--dash-ink);border-left:4px solid;padding-left:12px}
 .dash-tiles+.dash-said{margin-top:.9em}

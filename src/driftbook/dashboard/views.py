@@ -27,7 +27,7 @@ from driftbook.dashboard.choosing import ChoiceRow
 from driftbook.dashboard.known import Found, Known, find_use_cases, load_known, stamp
 from driftbook.dashboard.page import Page, nothing, render_page
 from driftbook.dashboard.pages import PAGES
-from driftbook.dashboard.parts import FAILED, error_card
+from driftbook.dashboard.parts import FAILED, error_card, unbroken
 from driftbook.dashboard.state import FIRST_PAGE, Selection, offered, offered_day
 from driftbook.dashboard.style import STYLE
 from driftbook.dashboard.visitor import NOBODY, current_visitor
@@ -85,8 +85,8 @@ class Monitor:
             self.refresh()
             return
         self._progress = progress
-        _put(self.work, frame.work_bar(progress, now=datetime.now(UTC)))
         known = self._known()
+        self._tell_progress(known)
         if known is None:
             return
         if self.page.live(known, self.selection) != self._live:
@@ -152,12 +152,17 @@ class Monitor:
         html = self._html(known)
         with self._hushed():
             self._set_controls(known)
-        _put(self.work, frame.work_bar(self._progress, now=datetime.now(UTC)))
+        self._tell_progress(known)
         _put(self.body, html)
         _put(self.banner, _banner(known))
         _display(self.past, there=bool(self.banner.value))
         self.choices.show(self.page, known, self.selection)
         self.actions.show(self.page, known, self.selection, self.visitor)
+
+    def _tell_progress(self, known: Known | None) -> None:
+        """The build that goes on; what came of one that has ended only beside the newest day."""
+        told = self._progress if known is None or known.is_newest or _is_running(self._progress) else None
+        _put(self.work, frame.work_bar(told, now=datetime.now(UTC)))
 
     def _html(self, known: Known | None) -> str:
         if not any(each.built for each in self.cases):
@@ -173,7 +178,7 @@ class Monitor:
         if key not in self._rendered:
             while len(self._rendered) >= REMEMBERED:
                 self._rendered.pop(next(iter(self._rendered)))
-            self._rendered[key] = render_page(page, known, selection)
+            self._rendered[key] = unbroken(render_page(page, known, selection))
         return self._rendered[key]
 
     def _draw_ahead(self, known: Known) -> None:

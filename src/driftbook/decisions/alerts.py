@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 import polars as pl
 
+from driftbook.words import metric_text
+
 Severity = Literal["info", "warning", "critical"]
 Status = Literal["green", "amber", "red"]
 
@@ -231,7 +233,8 @@ def _performance_alert(spell: _Spell, use_case: str) -> Alert:
         use_case,
         severity="critical" if lasting else "warning",
         subject=f"performance since {spell.batches[0]}",
-        message=f"{told}; lately {last['metric']} was {last['value']:.3g}, the limit is {last['limit']:.3g}.",
+        message=f"{told}; lately {last['metric']} was {metric_text(last['metric'], last['value'])}, "
+        f"the limit is {metric_text(last['metric'], last['limit'])}.",
     )
 
 

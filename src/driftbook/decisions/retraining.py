@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from driftbook.config.policy import BusinessRule, RetrainingPolicy
 from driftbook.decisions import Decision
 from driftbook.decisions.retraining_evidence import Accuracy, Figure, RetrainingEvidence
-from driftbook.words import plain
+from driftbook.words import metric_text, plain
 
 __all__ = ["LATER_RULES", "LEAST_IMPORTANCE", "Accuracy", "Figure", "RetrainingEvidence", "decide_retraining"]
 
@@ -26,7 +26,6 @@ __all__ = ["LATER_RULES", "LEAST_IMPORTANCE", "Accuracy", "Figure", "RetrainingE
 LEAST_IMPORTANCE = 0.01
 # of the policy, not on the first records, which are decided as they were then
 LATER_RULES = frozenset({"drifted_importance", "rules", "windows_days"})
-SHARES = frozenset({"accuracy", "precision", "recall", "f1"})
 
 
 @dataclass(frozen=True)
@@ -229,13 +228,13 @@ def _rule(figure: Figure | None, rule: BusinessRule) -> _Finding:
     name = plain(rule.metric)[0].upper() + plain(rule.metric)[1:]
     if figure is None:
         return _Finding(False, f"{name}, which a business rule limits, cannot be measured yet.")
-    value, low, high = (_shown(rule.metric, each) for each in (figure.value, figure.low, figure.high))
+    value, low, high = (metric_text(rule.metric, each) for each in (figure.value, figure.low, figure.high))
     told = f"{name} {value} ({low} to {high}, {figure.rows:,} rows)"
     if rule.minimum is not None and figure.high < rule.minimum:
-        limit = _shown(rule.metric, rule.minimum)
+        limit = metric_text(rule.metric, rule.minimum)
         return _Finding(True, f"{told} lies wholly below {limit}, the least that a business rule allows.")
     if rule.maximum is not None and figure.low > rule.maximum:
-        limit = _shown(rule.metric, rule.maximum)
+        limit = metric_text(rule.metric, rule.maximum)
         return _Finding(True, f"{told} lies wholly above {limit}, the most that a business rule allows.")
     return _Finding(False, f"{told} breaks no business rule beyond doubt.")
 
@@ -278,10 +277,6 @@ def _targets(evidence: RetrainingEvidence, policy: RetrainingPolicy) -> _Finding
 
 def _sentences(findings: Iterable[_Finding]) -> list[str]:
     return [each.sentence for each in findings if each.sentence]
-
-
-def _shown(metric: str, value: float) -> str:
-    return _percent(value) if metric in SHARES else f"{value:.3f}"
 
 
 def _percent(share: float, *, decimals: int = 1) -> str:

@@ -112,6 +112,8 @@ def draw_confusion(
     common = sorted(range(len(counts)), key=lambda each: (-sum(counts[each]), each))[:MAX_CLASSES]
     drawn, shown = sorted(common), len(common)
     canvas.text(left, top, heading, css="b")
+    if room:
+        canvas.text(left - 6, top, "target", anchor="end", css="d")
     first = top + 10
     size = _size(shown, side)
     numbered = size < NARROWEST

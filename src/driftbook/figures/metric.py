@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -11,10 +12,10 @@ import polars as pl
 from driftbook.figures.canvas import BLUE, GREY, ORANGE, ROSE, Canvas, Figure, notice
 from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
 from driftbook.tables import SPACE, Format, format_value
-from driftbook.words import plain
+from driftbook.words import SHARES, plain
 
 Level = tuple[float, str, bool]  # where, its name, whether it is the limit
-SHARES = frozenset({"accuracy", "precision", "recall", "f1"})
+Reign = tuple[str, str, Sequence[Level]]  # first and last batch between which levels held
 
 
 def metric_over_time(
@@ -27,6 +28,8 @@ def metric_over_time(
     onset: date | str | None = None,
     marks: Sequence[Mark] = (),
     estimated: pl.DataFrame | None = None,
+    since: str | None = None,
+    earlier: Sequence[Reign] = (),
 ) -> Figure:
     """One metric batch by batch with its interval; realised as a line, estimated dashed beside it.
 
@@ -48,6 +51,10 @@ def metric_over_time(
         Moments to name.
     estimated
         The same columns, estimated without targets; where it says ``withdrawn`` the stretch is shaded instead.
+    since
+        First batch to which limit and levels apply.
+    earlier
+        What other versions were held to before, each in its time.
     """
     name = plain(metric)
     title = f"{name[0].upper()}{name[1:]} over time"
@@ -70,9 +77,9 @@ def metric_over_time(
     values = [v for side in sides for name in ("low", "value", "high") for v in side[name].drop_nulls().to_list()]
     drawn_levels: list[Level] = [(level, name, False) for level, name in levels]
     drawn_levels += [(limit, limit_name, True)] if limit is not None else []
-    values += [level for level, _, _ in drawn_levels]
+    values += [level for _, _, held in [("", "", drawn_levels), *earlier] for level, _, _ in held]
     withdrawn = "Shaded: estimates withdrawn, because targets contradict them." if gone else ""
-    further = [] if canvas.sheet.headed else [_told(drawn_levels, format=format), withdrawn]
+    further = [] if canvas.sheet.headed else [_told(drawn_levels, format=format, earlier=bool(earlier)), withdrawn]
     canvas.heading(title, " ".join(filter(None, [how, *further])))
     margin = max((max(values) - min(values)) * 0.08, 0.005)
     span, top = (min(values) - margin, max(values) + margin), 72 + mark_rows(named, ids)
@@ -80,7 +87,11 @@ def metric_over_time(
     panel.y_axis(name, format=format)
     if gone:
         _shade(panel, ids.index(gone[0]), ids.index(gone[-1]))
-    _levels(panel, drawn_levels, format=format)
+    for first, last, held in earlier:
+        for level in held:
+            _level(panel, level, (panel.px(_place(ids, first) - 0.5), panel.px(_place(ids, last) + 0.5)), format=format)
+    begins = panel.left if since is None else panel.px(_place(ids, since) - 0.5)
+    _levels(panel, drawn_levels, begins=begins, format=format)
     for number, side in enumerate(sides):
         _series(panel, side, ids, gone=gone if number else [], realised=number == 0, format=format)
     panel.batches(ids)
@@ -115,21 +126,35 @@ def _shade(panel: Panel, first: int, last: int) -> None:
         )
 
 
-def _told(levels: Sequence[Level], *, format: Format) -> str:
+def _told(levels: Sequence[Level], *, format: Format, earlier: bool = False) -> str:
     """The levels in words, as a page tells them."""
     lines = ["dashed in rose" if is_limit else "dotted" for _, _, is_limit in levels]
     names = [f"{name} {format_value(level, format=format)}".replace(SPACE, " ") for level, name, _ in levels]
     said = "; ".join(f"{line}: {name}" for line, name in zip(lines, names, strict=True))
-    return f"{said[0].upper()}{said[1:]}." if said else ""
+    before = "; before, what held for the champion then" if earlier else ""
+    return f"{said[0].upper()}{said[1:]}{before}." if said else ""
 
 
-def _levels(panel: Panel, levels: Sequence[Level], *, format: Format) -> None:
+def _place(ids: Sequence[str], batch_id: str) -> int:
+    """Where a batch stands, or the one that holds it where batches are weeks."""
+    return max(bisect_right(ids, batch_id) - 1, 0)
+
+
+def _level(panel: Panel, level: Level, span: tuple[float, float], *, format: Format) -> str:
+    """One level over a stretch of batches; its label."""
+    value, name, is_limit = level
+    height, label = panel.py(value), f"{name} {format_value(value, format=format)}"
+    color, dash = (ROSE, "6 4") if is_limit else (GREY, "2 4")
+    ends = (max(span[0], panel.left), height), (min(span[1], panel.right), height)
+    panel.canvas.line(*ends, color=color, width=1.5, dash=dash, tip=label)
+    return label
+
+
+def _levels(panel: Panel, levels: Sequence[Level], *, begins: float, format: Format) -> None:
     """Levels to compare with; names that would meet move apart."""
     lowest = panel.bottom + 4
-    for level, name, is_limit in sorted(levels):
-        height, label = panel.py(level), f"{name} {format_value(level, format=format)}"
-        color, dash = (ROSE, "6 4") if is_limit else (GREY, "2 4")
-        panel.canvas.line((panel.left, height), (panel.right, height), color=color, width=1.5, dash=dash, tip=label)
+    for level in sorted(levels):
+        height, label = panel.py(level[0]), _level(panel, level, (begins, panel.right), format=format)
         place = min(height + 4, lowest)
         if panel.canvas.sheet.room(1, 0):  # on a narrow sheet names would cover what they name
             panel.beside(height, label, lower=place - height - 4)

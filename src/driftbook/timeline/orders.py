@@ -119,7 +119,7 @@ def rollback(
         _require_other(case, before, version)
         champions = sorted(set(reigns["version"].drop_nulls().to_list()) - {before.champion})
         if version not in champions:
-            there = f"champion before were {', '.join(map(str, champions))}" if champions else "nobody was"
+            there = f"these were: {', '.join(map(str, champions))}" if champions else "nobody was"
             raise StateError(
                 f"version {version} of {case.name} was never champion ({there}), so it cannot be put back; "
                 f"to put it in office: driftbook promote {version} --reason …"

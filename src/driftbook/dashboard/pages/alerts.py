@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from driftbook.dashboard.answer import how_bad
 from driftbook.dashboard.known import Known
 from driftbook.dashboard.page import Action, Card, Choice, Options, Page
 from driftbook.dashboard.parts import Tile, note, show, tiles
@@ -54,10 +55,11 @@ def _standing(known: Known, selection: Selection) -> str:
     if alerts.is_empty():
         return note(f"No alert was raised up to {known.day}.")
     counts = {each: alerts.filter(state=each).height for each in ALERT_STATES}
-    worst = alerts.filter(state="open", severity="critical").height
+    waiting = alerts.filter(state="open")
+    bad = waiting.filter(pl.col("goes_on"), severity="critical").height
     return tiles(
         [
-            Tile("open", counts["open"], note=f"{worst:,} critical", tone="bad" if worst else "calm"),
+            Tile("open", counts["open"], note=how_bad(waiting), tone="bad" if bad else "calm"),
             Tile("acknowledged", counts["acknowledged"], note="somebody looks into it"),
             Tile("resolved", counts["resolved"], note="settled; open again if it goes on"),
         ]
@@ -83,10 +85,10 @@ def _list(known: Known, selection: Selection) -> str:
 
 
 def _item(alert: Mapping[str, Any], known: Known) -> str:
-    subject = subject_of(alert, known)
     first, last = alert["first_batch"], alert["last_batch"]
+    subject = subject_of(alert, known).removesuffix(f" since {first}")
     period = f"in {first}" if first == last else f"from {first} to {last}"
-    if last[: len(known.day.isoformat())] >= known.day.isoformat():
+    if alert["goes_on"]:
         period = f"since {first}, goes on"
     badges = f"{badge(alert['severity'])} {badge(alert['state'])}"
     head = f'<p class="dash-line">{badges} <strong>{escape(subject)}</strong> <span>{escape(period)}</span></p>'

@@ -12,7 +12,7 @@ from driftbook.dashboard.known import Known
 from driftbook.dashboard.page import Card, Choice, Options, Page
 from driftbook.dashboard.pages.alerts import when
 from driftbook.dashboard.parts import Tile, columns, note, sentences, tiles
-from driftbook.dashboard.recorded import Recorded, lines_known, runs_known
+from driftbook.dashboard.recorded import Recorded, first_report, lines_known, runs_known
 from driftbook.dashboard.state import Selection
 from driftbook.dashboard.verifying import Checked, ensure_checked, last_check
 from driftbook.errors import StateError
@@ -44,6 +44,12 @@ def _live(known: Known, selection: Selection) -> str:
 
 def _proof(known: Known, selection: Selection) -> str:
     lines = lines_known(known)
+    later = first_report(known)
+    if not lines and later:
+        return note(
+            f"No report was made by {known.day}: the run of {later}, the first on record, judged this day too. "
+            f"Move the slider there to see what it rested on."
+        )
     if not lines:
         return note(f"No run of {known.case.name} is on record yet. `driftbook build --use-case {known.case.name}`")
     checked = last_check(known.settings, known.case.name)
@@ -162,7 +168,10 @@ def _report(known: Known, selection: Selection) -> str:
     links = [_link(known, line.as_of, name, plain(name.removesuffix(".html"))) for name in names]
     links += [_link(known, line.as_of, name, OTHER_PAGES[name]) for name in others]
     pages = "".join(f"<li>{each}</li>" for each in links)
-    told = note(f"The report of {line.as_of}, line {line.number:,} of the ledger: the notebooks as they ran.")
+    told = note(
+        f"The report of {line.as_of}, line {line.number:,} of the ledger: the notebooks as they ran, each with "
+        "the champion that was in office when the run began."
+    )
     return columns(f'{told}<ul class="dash-said">{pages}</ul>', _rested_on(line))
 
 

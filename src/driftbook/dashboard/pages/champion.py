@@ -29,6 +29,7 @@ from driftbook.timeline.verdict import describe_order
 from driftbook.words import CHANGES
 
 SHOWN_VERSIONS, SHOWN_CHANGES = 12, 40
+WAITS = "Version {} waits for outcomes on which it can be compared with the champion."
 OFFICES = ("champion", "challenger", "previous")
 
 
@@ -41,14 +42,18 @@ def _standing(known: Known, selection: Selection) -> str:
         Tile("champion before", _version(office["previous"])),
     ]
     ordered = [f"Ordered since: {describe_order(order)}." for order in known.orders()]
+    waits = [WAITS.format(office["challenger"])] if _waits(duel, office) else []
     if duel.evidence is None:
-        return tiles(people) + sentences([*ordered, *duel.reasons])
+        return tiles(people) + sentences([*ordered, *(waits or duel.reasons)])
     lead = f"<p>{badge(_state(duel, office))} {prose(duel.title)}</p>"
-    return tiles([*people, *_numbers(duel)]) + lead + sentences([*ordered, *_ended(known, duel), *duel.reasons])
+    told = sentences([*_ended(known, duel), *duel.reasons])
+    return tiles(people) + sentences([*ordered, *waits]) + lead + tiles(_numbers(duel)) + told
 
 
 def _comparison(known: Known, selection: Selection) -> str:
     duel = _duel(known)
+    if duel.evidence is None and _waits(duel, known.office):
+        return note(WAITS.format(known.office["challenger"]))
     if duel.evidence is None:
         return note("No challenger was compared yet. One is trained when drift that matters, or accuracy, asks for it.")
     names = (f"version {duel.evidence.champion}", f"version {duel.evidence.challenger}")
@@ -153,6 +158,12 @@ def _state(duel: Duel, office: Any) -> str:
     assert duel.evidence is not None
     there = office["challenger"] == duel.evidence.challenger and office["champion"] == duel.evidence.champion
     return duel.action if duel.action != "continue" or there else "ended"
+
+
+def _waits(duel: Duel, office: Any) -> bool:
+    """Whether there is a challenger that was not compared on any day yet."""
+    number = office["challenger"]
+    return number is not None and (duel.evidence is None or duel.evidence.challenger != number)
 
 
 def _ended(known: Known, duel: Duel) -> list[str]:

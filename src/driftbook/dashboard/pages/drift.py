@@ -45,16 +45,15 @@ ROWS = Choice("rows", "Table", lambda known, selection: ((f"{SHOWN_ROWS} stronge
 
 def _summary(known: Known, selection: Selection) -> str:
     rows = _today(known)
-    columns, drifted = rows.filter(pl.col("role") != WHOLE), rows.filter("drifted")
+    drifted = rows.filter("drifted")
     heard = drifted.filter("matters")
-    features = heard.filter(pl.col("role") == "feature")
+    features = heard.filter(role="feature")
     loudest = _loudest(rows)
-    moved = heard.filter(pl.col("role") != WHOLE)
     numbers = [
         Tile(
-            "columns drifted",
-            f"{moved.height} of {columns.height}",
-            note=_and_silent(drifted),
+            "features drifted",
+            f"{features.height} of {rows.filter(role='feature').height}",
+            note=_and_others(heard, drifted),
             tone="bad" if heard.height else "good",
         ),
         Tile(
@@ -232,9 +231,12 @@ def _ranked(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.sort(*keys, descending=True, nulls_last=True, maintain_order=True)
 
 
-def _and_silent(drifted: pl.DataFrame) -> str:
+def _and_others(heard: pl.DataFrame, drifted: pl.DataFrame) -> str:
+    """What drifted besides: what is predicted, and what hardly matters to the model."""
+    others = [shown_name(row) for row in heard.filter(pl.col("role") != "feature").iter_rows(named=True)]
     silent = drifted.filter(~pl.col("matters")).height
-    return f"and {silent} that hardly matter{'s' if silent == 1 else ''} to the model" if silent else ""
+    told = others + ([f"{silent} that hardly matter{'s' if silent == 1 else ''} to the model"] if silent else [])
+    return f"and {', '.join(told)}" if told else ""
 
 
 def _columns(known: Known) -> Options:

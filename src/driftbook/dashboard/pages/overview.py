@@ -9,7 +9,7 @@ from __future__ import annotations
 from html import escape
 
 from driftbook.dashboard.answer import STATUS_TONES, Answer
-from driftbook.dashboard.business import cost_tile, months, restless
+from driftbook.dashboard.business import STREAM_ENDED, cost_tile, months, next_run, restless
 from driftbook.dashboard.known import Found, Known, find_use_cases, load_known
 from driftbook.dashboard.page import Action, Card, Page
 from driftbook.dashboard.parts import note, sentences, show, tiles
@@ -102,7 +102,11 @@ def _retrain(known: Known, selection: Selection, visitor: Visitor, text: str, ch
 def _idle(known: Known, selection: Selection) -> str:
     """Why nobody can start a build now."""
     running = load_progress(known.settings)
-    return "A build is running." if running is not None and running.state == "running" else ""
+    if running is not None and running.state == "running":
+        return "A build is running."
+    if next_run(known.case, known.day).value == STREAM_ENDED:
+        return "The simulated stream ends here: no day is left on which a build could train."
+    return ""
 
 
 PAGE = Page(

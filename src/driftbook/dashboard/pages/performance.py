@@ -20,6 +20,7 @@ from driftbook.dashboard.pictures import picture
 from driftbook.dashboard.realised import METRICS, calibration, confusion, ranking, right_by_value
 from driftbook.dashboard.served import changes, classes_of, estimated_over_time, realised_over_time, targets_out
 from driftbook.dashboard.state import Selection
+from driftbook.errors import StateError
 from driftbook.figures import (
     calibration_curve,
     confusion_matrix,
@@ -29,14 +30,13 @@ from driftbook.figures import (
     targets_known,
 )
 from driftbook.tables import Format, format_value, table
-from driftbook.words import plain
+from driftbook.words import SHARES, plain
 
 MOST_DAYS = 120  # a longer history is drawn by weeks unless days are asked for
 Level = tuple[float, str]  # where, and its name
 NEWEST = 10  # days or weeks in the table
 SHOWN_DAYS = 30  # of targets that are out
 KINDS = ("realised", "estimated")
-SHARES = frozenset({"accuracy", "precision", "recall", "f1"})
 CHAMPION = "champion"
 PERIODS = {"day": ("by day", "day"), "week": ("by week", "week")}
 WINDOWS = (("all so far", "all"), ("last 30 days", "30"), ("last 7 days", "7"))
@@ -54,6 +54,7 @@ def _over_time(known: Known, selection: Selection) -> str:
     tested, limits = _levels(known, _version(known, selection), metric)
     limit, name = limits[-1] if limits else (None, "")
     served = VERSION.value(known, selection) == CHAMPION
+    reigns = _reigns(known) if served else []
     who = "the champion in office" if served else f"version {_version(known, selection)}"
     title = f"{_title(metric)} of {who}"
     return picture(
@@ -65,6 +66,8 @@ def _over_time(known: Known, selection: Selection) -> str:
             levels=[*tested, *limits[:-1]],
             marks=changes(known) if served else [],
             estimated=estimated if estimated.filter(metric=metric).height else None,
+            since=reigns[-1][1] if reigns else None,
+            earlier=[(first, last, _held(known, version, metric)) for version, first, last in reigns[:-1]],
         ),
         wide=True,
         found=f"{title}, {'week by week, each named by its Monday' if weekly else 'day by day'}.",
@@ -152,6 +155,28 @@ def _sides(known: Known, selection: Selection, *, weekly: bool) -> tuple[pl.Data
     return realised_over_time(known, version, weekly=weekly), estimated_over_time(known, version, weekly=weekly)
 
 
+def _reigns(known: Known) -> list[tuple[int, str, str]]:
+    """Who judged rows were served by, from which day to which."""
+    found: list[tuple[int, str, str]] = []
+    for entry in known.entries:
+        version, day = entry["during"]["champion"], entry["day"]
+        first = found.pop()[1] if found and found[-1][0] == version else day
+        found.append((version, first, day))
+    return found
+
+
+def _held(known: Known, version: int, metric: str) -> list[tuple[float, str, bool]]:
+    """What an earlier champion was held to; nothing where its training record is gone."""
+    try:
+        tested, limits = _levels(known, version, metric)
+    except StateError:
+        return []
+    return [
+        *((value, name, False) for value, name in tested),
+        *((value, f"v{version} {name}", True) for value, name in limits),
+    ]
+
+
 def _levels(known: Known, version: int, metric: str) -> tuple[list[Level], list[Level]]:
     """What a figure was in training, and the limits it is held to."""
     found = known.training(version)["metrics"].get(metric)
@@ -185,8 +210,9 @@ def _nothing(version: int) -> str:
 
 
 def _version(known: Known, selection: Selection) -> int:
+    """The chosen version; of the champion the one that served the day, whoever was put into office since."""
     chosen = VERSION.value(known, selection)
-    return int(known.office["champion"] or 0) if chosen == CHAMPION else int(chosen)
+    return int(known.entries[-1]["during"]["champion"] or 0) if chosen == CHAMPION else int(chosen)
 
 
 def _versions(known: Known) -> Options:

@@ -131,7 +131,7 @@ def _recent(known: Known, selection: Selection) -> str:
     batch = recent.newest_batch(known)
     rows = recent.rows_shown(known, selection)
     caption = f"Batch {batch.name} of version {batch.version}, newest first"
-    labels = {"state": "flag", "event_time": "time"}
+    labels = {"state": "flag", "event_time": "time (UTC)"}
     return fitted(
         show(table(rows, caption=caption, labels=labels, empty="no such row.", max_rows=recent.PAGE_ROWS)), spare=[2]
     )
