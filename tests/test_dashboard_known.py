@@ -45,6 +45,29 @@ def test_a_table_is_cut_to_the_day(tmp_path):
     assert known.table("volumes")["rows"].to_list() == [600, 601, 602]
 
 
+def test_the_rows_of_one_column_are_those_of_the_whole_table(tmp_path):
+    names = ["tenure", "contract"] * len(DAYS)
+    kept = pl.DataFrame({"day": [day for day in DAYS for _ in range(2)], "column": names, "rows": range(2 * len(DAYS))})
+    desk = make_desk(tmp_path, tables={"distributions": kept})
+    for day in DAYS:
+        known = load_known(desk, "churn", day)
+        expected = known.table("distributions").filter(pl.col("column") == "contract")
+        assert known.table("distributions", column="contract").equals(expected)
+        assert expected.height == DAYS.index(day) + 1
+    assert known.table("distributions", column="no such").is_empty()
+
+
+def test_what_was_read_before_a_change_is_forgotten_but_for_the_days_of_the_journal(tmp_path):
+    desk = make_desk(tmp_path)
+    before = load_known(desk, "churn")
+    assert load_known(desk, "churn").book is before.book
+    order_rollback(desk)
+    after = load_known(desk, "churn")
+    assert after.book is not before.book
+    assert all(one is other for one, other in zip(after.entries, before.entries, strict=True))
+    assert load_known(desk, "churn", mark=before.mark).book is not before.book
+
+
 def test_outcomes_count_from_the_day_on_which_they_became_known(tmp_path):
     desk = make_desk(tmp_path)
     assert load_known(desk, "churn", DAYS[1]).table("outcomes").height == 0

@@ -24,6 +24,7 @@ from driftbook.deployment import (
     forget,
     history,
     journal_before,
+    latest_entries,
     load_alerts,
     load_office,
     load_orders,
@@ -100,6 +101,23 @@ def test_the_journal_gives_entries_of_earlier_builds_in_batch_order(database: Da
     assert [each["batch_id"] for each in given] == ["2026-06-01", "2026-06-02"]
     assert given[0]["day"] == "2026-06-01"
     assert given[0]["share"] == 0.3
+
+
+def test_entries_that_were_read_before_are_not_read_anew_unless_they_changed(database: Database) -> None:
+    commit(database, story(), as_of=SECOND, revision=0)
+    parsed: dict[str, dict[str, Any]] = {}
+    first = latest_entries(database, "churn", parsed=parsed)
+    told = [story()[0], entry(SECOND, champion=3, changes=[("promote", 3)])]
+    assert commit(database, told, as_of=SECOND, revision=2) == "committed"
+    second = latest_entries(database, "churn", parsed=parsed)
+    assert second == latest_entries(database, "churn")
+    assert second[0] is first[0]
+    assert [each["office"]["champion"] for each in second] == [1, 3]
+    assert len(parsed) == len(second)
+    with database.transaction() as store:
+        store.execute("UPDATE journal SET entry = '{}' WHERE batch_id = '2026-06-01'")
+    with pytest.raises(StateError, match="was changed after it was written"):
+        latest_entries(database, "churn", parsed=parsed)
 
 
 def test_the_same_story_again_changes_nothing_whatever_the_revision(database: Database) -> None:

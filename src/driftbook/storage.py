@@ -84,8 +84,13 @@ def write_once(path: Path, frame: pl.DataFrame) -> Path:
     return write_parquet(path, frame)
 
 
-def read_parquet(*paths: Path) -> pl.DataFrame:
+def read_parquet(*paths: Path, where: pl.Expr | None = None) -> pl.DataFrame:
     """One frame of Parquet files that driftbook wrote, in their order.
+
+    Parameters
+    ----------
+    where
+        The rows to keep; all by default.
 
     Raises
     ------
@@ -93,6 +98,8 @@ def read_parquet(*paths: Path) -> pl.DataFrame:
         If one is broken.
     """
     try:
+        if where is not None:
+            return pl.scan_parquet(list(paths), hive_partitioning=False).filter(where).collect()
         return pl.read_parquet(list(paths), hive_partitioning=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise StateError(_broken(paths, error)) from error

@@ -2,16 +2,19 @@
 
 A kernel of the dashboard reads the database once, then answers from memory. ``stamp`` is cheap and changes when
 anything shown has changed: a day was judged, somebody ordered something or closed an alert, a report was completed, a
-build began or went on.
+build began or went on. What was read at an earlier stamp is forgotten then, but for the days of the journal, which are
+large and rarely change: each is parsed once, and those that :func:`read_ahead` parsed are shared with every kernel that
+is forked afterwards.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
@@ -31,6 +34,10 @@ from driftbook.storage import sha256_text
 from driftbook.timeline.journal import Entry
 
 OPEN_BOOKS = 12
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_Reading = Callable[Concatenate[Settings, str, _P], _T]
+_parsed: dict[tuple[str, str], dict[str, Entry]] = {}  # the journals' entries by their digests
 _MARKS = {
     "journal": "SELECT use_case, count(*) AS n, max(as_of) AS a, max(sha256) AS d FROM journal GROUP BY use_case",
     "deployment": "SELECT use_case, revision FROM deployment",
@@ -51,7 +58,7 @@ class Book:
     orders: tuple[Entry, ...]
     reports: tuple[date, ...]
     alert_changes: pl.DataFrame
-    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+    tables: dict[tuple[str, str | None], pl.DataFrame] = field(default_factory=dict)
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -73,6 +80,38 @@ class Found:
     fault: str = ""
 
 
+def of_one_stamp(size: int) -> Callable[[_Reading[_P, _T]], _Reading[_P, _T]]:
+    """Let a reading remember its last ``size`` results, as long as it is asked for with the same stamp.
+
+    Examples
+    --------
+    >>> @of_one_stamp(2)
+    ... def read(settings, mark):
+    ...     return object()
+    >>> settings = Settings(root=Path("x"))
+    >>> first = read(settings, "a")
+    >>> read(settings, "a") is first, read(settings, "b") is first, read(settings, "a") is first
+    (True, False, False)
+    """
+
+    def remembering(read: _Reading[_P, _T]) -> _Reading[_P, _T]:
+        remembered: Any = lru_cache(maxsize=size)(read)
+        newest = ""
+
+        @wraps(read)
+        def reading(settings: Settings, mark: str, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+            nonlocal newest
+            if mark != newest:
+                remembered.cache_clear()
+                newest = mark
+            found: _T = remembered(settings, mark, *args, **kwargs)
+            return found
+
+        return reading
+
+    return remembering
+
+
 def find_use_cases(settings: Settings, *, mark: str = "") -> tuple[Found, ...]:
     """All use cases that are declared or were built, built ones first, then by name.
 
@@ -84,7 +123,7 @@ def find_use_cases(settings: Settings, *, mark: str = "") -> tuple[Found, ...]:
     return _find_use_cases(settings, mark or stamp(settings))
 
 
-@lru_cache(maxsize=2)
+@of_one_stamp(1)
 def _find_use_cases(settings: Settings, mark: str) -> tuple[Found, ...]:
     with open_database(settings.database_url) as database:
         built = {row["use_case"] for row in database.rows("SELECT DISTINCT use_case FROM journal")}
@@ -104,15 +143,22 @@ def stamp(settings: Settings) -> str:
     return sha256_text(repr([*marks, *map(_mark, files)]))[:16]
 
 
-@lru_cache(maxsize=OPEN_BOOKS)
-def read_book(settings: Settings, use_case: str, mark: str) -> Book:
+@of_one_stamp(OPEN_BOOKS)
+def read_book(settings: Settings, mark: str, use_case: str) -> Book:
     """What is known of a use case at the stamp ``mark``."""
     case = load_use_case(use_case, settings=settings)
     with open_database(settings.database_url) as database:
-        entries = tuple(latest_entries(database, case.name))
+        entries = _journal(database, settings, case.name)
         if not entries:
             raise never_built(case.name)
         return _read(database, case, entries, settings)
+
+
+def read_ahead(settings: Settings) -> None:
+    """Parse all journals, for the kernels that are forked from this process."""
+    with open_database(settings.database_url) as database:
+        for row in database.rows("SELECT DISTINCT use_case FROM journal"):
+            _journal(database, settings, row["use_case"])
 
 
 def never_built(use_case: str) -> StateError:
@@ -121,6 +167,11 @@ def never_built(use_case: str) -> StateError:
         f"{use_case} was never built, so there is nothing to show yet. `driftbook build --use-case {use_case}` "
         "fills this page."
     )
+
+
+def _journal(database: Database, settings: Settings, use_case: str) -> tuple[Entry, ...]:
+    parsed = _parsed.setdefault((settings.database_url, use_case), {})
+    return tuple(latest_entries(database, use_case, parsed=parsed))
 
 
 def _read(database: Database, case: UseCase, entries: tuple[Entry, ...], settings: Settings) -> Book:

@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from driftbook.config import Policy, Settings, UseCase
-from driftbook.dashboard.book import Book, Found, find_use_cases, read_book, stamp
+from driftbook.dashboard.book import Book, Found, find_use_cases, of_one_stamp, read_book, stamp
 from driftbook.errors import StateError
 from driftbook.storage import load_json, read_parquet
 from driftbook.timeline.journal import Entry
@@ -28,7 +28,7 @@ __all__ = ["Found", "Known", "find_use_cases", "load_known", "stamp"]
 
 KNOWN_BY = ("known_on", "day", "batch_id")  # the first of these a table has says when a row could be known
 ISO_DAY = 10  # characters of a batch's name that are its day
-OPEN_DAYS = 32
+OPEN_DAYS = 4  # a day is cut out anew in no time, and each one that is kept takes its memory
 BROKEN = "it was changed or broken"
 
 
@@ -67,17 +67,23 @@ class Known:
         trained = {(entry.get("trained") or {}).get("version") for entry in self.entries}
         return frozenset(number for number in played | trained | set(self.office.values()) if number is not None)
 
-    def table(self, name: str) -> pl.DataFrame:
+    def table(self, name: str, *, column: str | None = None) -> pl.DataFrame:
         """A table of the newest report, cut to what was known on ``day``.
+
+        Parameters
+        ----------
+        column
+            Of a table with a row for each column: those of one only, which is all that is read then.
 
         Raises
         ------
         StateError
             If it is not there or broken, naming the file and the command that writes it anew.
         """
-        if name not in self._cut:
-            self._cut[name] = self._as_known(self._whole(name))
-        return self._cut[name]
+        key = (name, column)
+        if key not in self._cut:
+            self._cut[key] = self._as_known(self._whole(name, column))
+        return self._cut[key]
 
     def record(self, name: str) -> Any:
         """A record (``summary``, ``manifest`` …) of the report of ``day``, or of the last report before it.
@@ -156,22 +162,23 @@ class Known:
         return [order for order in self.book.orders if order["day"] >= self.days[-1].isoformat()]
 
     @cached_property
-    def _cut(self) -> dict[str, pl.DataFrame]:
+    def _cut(self) -> dict[tuple[str, str | None], pl.DataFrame]:
         return {}
 
-    def _whole(self, name: str) -> pl.DataFrame:
+    def _whole(self, name: str, column: str | None) -> pl.DataFrame:
         path, again = self.report / f"{name}.parquet", self._build(self.report_day)
-        if name in self.book.tables:
-            return self.book.tables[name]
+        tables, key = self.book.tables, (name, column)
+        if key in tables:
+            return tables[key]
         if not path.is_file():
             raise StateError(f"expected {self._shown(path)}, found no such file. {again} writes it anew.")
         try:
-            self.book.tables[name] = read_parquet(path)
+            tables[key] = read_parquet(path, where=None if column is None else pl.col("column") == column)
         except StateError:
             raise StateError(
                 f"{self._shown(path)} cannot be read: it was changed or broken. {again} writes it anew."
             ) from None
-        return self.book.tables[name]
+        return tables[key]
 
     def _as_known(self, whole: pl.DataFrame) -> pl.DataFrame:
         by = next((name for name in KNOWN_BY if name in whole.columns), None)
@@ -181,7 +188,8 @@ class Known:
             known = when <= self.day
         if "version" in whole.columns:
             known = known & (pl.col("version").is_in(list(self.versions)) | pl.col("version").is_null())
-        return whole.filter(known)
+        cut = whole.filter(known)
+        return whole if cut.height == whole.height else cut  # of the newest day nothing is there twice
 
     def _json(self, path: Path, *, again: str) -> Any:
         if not path.is_file():
@@ -215,13 +223,13 @@ def load_known(settings: Settings, use_case: str, day: date | None = None, *, ma
         If it was never built; the message has the command.
     """
     mark = mark or stamp(settings)
-    days = read_book(settings, use_case, mark).days
-    return _known(settings, use_case, mark, day if day in days else days[-1])
+    days = read_book(settings, mark, use_case).days
+    return _known(settings, mark, use_case, day if day in days else days[-1])
 
 
-@lru_cache(maxsize=OPEN_DAYS)
-def _known(settings: Settings, use_case: str, mark: str, day: date) -> Known:
-    book = read_book(settings, use_case, mark)
+@of_one_stamp(OPEN_DAYS)
+def _known(settings: Settings, mark: str, use_case: str, day: date) -> Known:
+    book = read_book(settings, mark, use_case)
     days, newest = book.days, day == book.days[-1]
     entries = book.entries[: days.index(day) + 1]
     in_force = book.office

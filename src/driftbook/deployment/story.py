@@ -28,8 +28,16 @@ Entry = Mapping[str, Any]
 OFFICES = ("champion", "challenger", "previous")
 
 
-def journal_before(database: Database, use_case: str, as_of: date) -> list[dict[str, Any]]:
+def journal_before(
+    database: Database, use_case: str, as_of: date, *, parsed: dict[str, dict[str, Any]] | None = None
+) -> list[dict[str, Any]]:
     """Entries that builds of an earlier ``as_of`` wrote, in batch order; dates in them are ISO text.
+
+    Parameters
+    ----------
+    parsed
+        Entries of this use case that were read before, by their digests: they are not parsed again. What is read now
+        takes their place.
 
     Raises
     ------
@@ -47,7 +55,12 @@ def journal_before(database: Database, use_case: str, as_of: date) -> list[dict[
                 f"the journal entry of {use_case} {row['batch_id']} was changed after it was written: its digest "
                 "differs; restore the database from a copy"
             )
-    return [json.loads(row["entry"]) for row in sorted(found, key=lambda row: str(row["batch_id"]))]
+    kept = {} if parsed is None else dict(parsed)
+    entries = {row["sha256"]: kept.get(row["sha256"]) or json.loads(row["entry"]) for row in found}
+    if parsed is not None:
+        parsed.clear()
+        parsed.update(entries)
+    return [entries[row["sha256"]] for row in sorted(found, key=lambda row: str(row["batch_id"]))]
 
 
 def latest_as_of(database: Database, use_case: str) -> date | None:
@@ -56,9 +69,17 @@ def latest_as_of(database: Database, use_case: str) -> date | None:
     return date.fromisoformat(found[0]["latest"]) if found[0]["latest"] else None
 
 
-def latest_entries(database: Database, use_case: str) -> list[dict[str, Any]]:
-    """All days judged so far, in batch order: the journal as the latest build left it."""
-    return journal_before(database, use_case, date.max)
+def latest_entries(
+    database: Database, use_case: str, *, parsed: dict[str, dict[str, Any]] | None = None
+) -> list[dict[str, Any]]:
+    """All days judged so far, in batch order: the journal as the latest build left it.
+
+    Parameters
+    ----------
+    parsed
+        As for :func:`journal_before`.
+    """
+    return journal_before(database, use_case, date.max, parsed=parsed)
 
 
 def commit_story(

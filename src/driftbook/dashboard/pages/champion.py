@@ -143,12 +143,12 @@ def _history(known: Known, selection: Selection) -> str:
     return fitted(show(found), spare=[4], unbroken=[1, 4])
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def _duel(known: Known) -> Duel:
     return last_comparison(known.entries, known.policy)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def _watched(known: Known) -> Watched:
     return last_watch(known.entries, known.policy)
 

@@ -139,7 +139,7 @@ def _map(known: Known, selection: Selection) -> str:
 
 def _distribution(known: Known, selection: Selection) -> str:
     column = COLUMN.value(known, selection)
-    mine = known.table("distributions").filter(pl.col("column") == column)
+    mine = known.table("distributions", column=column)
     version = _today(known)["version"][0]
     mine = mine.filter(pl.col("version") == version)
     reference, days = mine.filter(pl.col("day").is_null()), mine.drop_nulls("day")

@@ -75,7 +75,7 @@ def _classes(known: Known, selection: Selection) -> str:
 
 
 def _scores(known: Known, selection: Selection) -> str:
-    kept = known.table("distributions").filter(pl.col("column") == "prediction_score")
+    kept = known.table("distributions", column="prediction_score")
     days = by_period(kept.filter(pl.col("day").is_not_null()))
     reference = _reference(known, "prediction_score")
     trained = _quantiles([reference], QUARTILES) if reference else []
@@ -205,8 +205,8 @@ def _trained_shares(known: Known) -> dict[str, float]:
 
 def _reference(known: Known, column: str) -> dict[str, Any] | None:
     champion = known.entries[-1]["during"]["champion"]
-    own = (pl.col("version") == champion) & pl.col("day").is_null() & (pl.col("column") == column)
-    found = known.table("distributions").filter(own)
+    own = (pl.col("version") == champion) & pl.col("day").is_null()
+    found = known.table("distributions", column=column).filter(own)
     return found.row(0, named=True) if found.height else None
 
 
