@@ -100,8 +100,26 @@ def test_who_comes_when_none_waits_gets_one_of_their_own_up_to_as_many_as_may(de
         async with kernels_of(desk, tmp_path, pool_size=0, most=2) as kernels:
             both = await asyncio.gather(kernels.take(ADA), kernels.take(BOB))
             assert len({heated.kernel_id for heated in both}) == 2
-            with pytest.raises(BusyError, match="2 visitors are looking"):
+            for heated in both:
+                kernels.notify_connect(heated.kernel_id)
+            with pytest.raises(BusyError, match="2 pages are open"):
                 await kernels.take(ADA)
+
+    asyncio.run(story())
+
+
+def test_who_opens_page_after_page_takes_nobody_elses_place(desk, tmp_path):
+    async def story():
+        async with kernels_of(desk, tmp_path, pool_size=0, most=4, most_each=2) as kernels:
+            bobs = (await kernels.take(BOB)).kernel_id
+            flood = [heated.kernel_id for heated in await asyncio.gather(*(kernels.take(ADA) for _ in range(2)))]
+            third = (await kernels.take(ADA)).kernel_id
+            assert set(kernels.list_kernel_ids()) == {bobs, flood[1], third}, "the first that no browser shows is gone"
+            for kernel_id in (flood[1], third):
+                kernels.notify_connect(kernel_id)
+            with pytest.raises(BusyError, match="you have 2 pages open"):
+                await kernels.take(ADA)
+            await kernels.take(BOB)
 
     asyncio.run(story())
 

@@ -16,7 +16,7 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 from workbench import make_workbench
 
-from driftbook.dashboard.server import run, run_folder
+from driftbook.dashboard.server import NOTEBOOK, run, run_folder
 from driftbook.database import open_database
 from driftbook.errors import ConfigError
 from driftbook.serving.security import add_key, revoke_key
@@ -210,6 +210,7 @@ def test_without_a_key_there_is_the_login_page_and_nothing_else(closed):
     assert httpx.get(f"{closed}report/churn/{DAY}/05_analyse_drift.html").status_code == 302
     assert httpx.post(closed + "logout").status_code in (302, 403)
     assert httpx.get(closed.replace("/models/", "/")).status_code == 404
+    assert httpx.get(closed.rstrip("/")).headers["Location"] == "/models/"
 
 
 def test_a_wrong_key_is_refused_and_takes_its_time(closed, keys):
@@ -373,3 +374,19 @@ def children_of(pid):
         if parent == pid:
             found.append(int(each))
     return found
+
+
+def test_a_page_that_shows_nothing_is_handed_to_nobody(tmp_path):
+    root = make_workbench(tmp_path).root
+    notebook = root / NOTEBOOK
+    notebook.write_text(notebook.read_text(encoding="utf-8").replace("display(monitor.box)", "None"), encoding="utf-8")
+    with running(root, environment=WAITING) as url:
+        answer = httpx.get(url, timeout=PATIENCE)
+    assert "The dashboard could not be started; the server&#39;s log says why." in answer.text
+    assert "showed no dashboard" in (root / "dashboard.log").read_text(encoding="utf-8")
+
+
+def test_a_picture_in_somebodys_page_starts_no_kernel(opened):
+    answer = httpx.get(opened, headers={"Sec-Fetch-Dest": "image", "Sec-Fetch-Site": "cross-site"}, timeout=PATIENCE)
+    assert answer.status_code == 403
+    assert httpx.get(opened, headers={"Sec-Fetch-Dest": "document"}, timeout=PATIENCE).status_code == 200

@@ -24,6 +24,7 @@ from driftbook.dashboard.report_pages import SANDBOX, find_page
 from driftbook.errors import BusyError
 
 KERNEL = r"(?P<kernel_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+OPENED = frozenset({"document", "frame", "iframe"})  # how a browser says that a page is opened
 SAID = {
     403: "You may not see this.",
     404: "There is no such page.",
@@ -90,6 +91,8 @@ class Front(Calm):
     async def get(self) -> None:
         """The page, in two pieces."""
         assert self.entry is not None
+        if self.request.headers.get("Sec-Fetch-Dest", "document") not in OPENED:
+            raise HTTPError(HTTPStatus.FORBIDDEN)  # a picture in somebody's page, that would start a kernel
         self.set_header("Cache-Control", "no-store")
         by_cookie = self.get_cookie(COOKIE) is not None
         self.write(self.page("top.html", visitor=self.entry.visitor, may_leave=by_cookie))
@@ -103,6 +106,15 @@ class Front(Calm):
             self.finish(self.page("bottom.html", said="The dashboard could not be started; the server's log says why."))
         else:
             self.finish(heated.html)
+
+
+class Aside(Calm):
+    """The address without its last slash leads to the page."""
+
+    @allow_unauthenticated
+    def get(self) -> None:
+        """To the page."""
+        self.redirect(self.base_url)
 
 
 class Login(Calm):

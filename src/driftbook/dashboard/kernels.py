@@ -14,7 +14,7 @@ import os
 import sys
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from driftbook.dashboard.access import Door, Entry
 from driftbook.dashboard.visitor import FILE_VARIABLE
 from driftbook.errors import BusyError
 
+HEATED_AT_ONCE = 2
 LOOK_SECONDS = 3  # between looks at who left
 # what a browser may send to a kernel: all that widgets need, no code
 MESSAGES = ["comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request"]
@@ -88,6 +89,7 @@ class VisitorKernels(AsyncMappingKernelManager):
 
     pool_size = Integer(2, help="how many heated kernels wait for visitors").tag(config=True)
     most = Integer(20, help="how many visitors there may be at once").tag(config=True)
+    most_each = Integer(10, help="how many pages a visitor may have open").tag(config=True)
     grace_seconds = Float(60.0, help="how long a kernel outlives its browser").tag(config=True)
     patience_seconds = Float(300.0, help="how long one waits for a slow browser's first word").tag(config=True)
     fill_delay = Float(2.5, help="seconds of calm before the pool is filled again").tag(config=True)
@@ -101,7 +103,8 @@ class VisitorKernels(AsyncMappingKernelManager):
         self._entries: dict[str, Entry] = {}
         self._left_at: dict[str, float] = {}
         self._met: set[str] = set()
-        self._coming = 0
+        self._coming: Counter[str] = Counter()
+        self._heating = asyncio.Semaphore(HEATED_AT_ONCE)
         self._filling: asyncio.TimerHandle | None = None
 
     def fill(self) -> None:
@@ -116,19 +119,18 @@ class VisitorKernels(AsyncMappingKernelManager):
         Raises
         ------
         BusyError
-            If as many visitors are there as may be.
+            If as many visitors are there as may be, or this one has as many pages open.
         """
-        if len(self._entries) + self._coming >= self.most:
-            raise BusyError(f"{self.most} visitors are looking, which is as many as may; try again in a minute")
+        await self._make_room(entry)
         ready = next((task for task in self._pool if task.done()), self._pool[0] if self._pool else None)
         if ready is not None:
             self._pool.remove(ready)
         self._fill_soon()
-        self._coming += 1
+        self._coming[entry.visitor.name] += 1
         try:
             heated = await self._alive(ready) or await self._heat()
         finally:
-            self._coming -= 1
+            self._coming[entry.visitor.name] -= 1
         self._write_card(heated.kernel_id, entry)
         self._entries[heated.kernel_id] = entry
         return heated
@@ -185,6 +187,20 @@ class VisitorKernels(AsyncMappingKernelManager):
         await asyncio.gather(*self._pool, return_exceptions=True)
         await asyncio.gather(*(self.shutdown_kernel(kernel_id, now=True) for kernel_id in self.list_kernel_ids()))
 
+    async def _make_room(self, entry: Entry) -> None:
+        """Look whether one more may come; who has many pages open loses those first that no browser shows."""
+        name = entry.visitor.name
+        mine = [kernel_id for kernel_id, each in self._entries.items() if each.visitor.name == name]
+        unseen = [kernel_id for kernel_id in mine if not self._kernel_connections.get(kernel_id, 0)]
+        if len(mine) + self._coming[name] >= self.most_each:
+            if not unseen:
+                raise BusyError(f"you have {self.most_each} pages open, which is as many as may; close one")
+            await self.shutdown_kernel(unseen[0], now=True)
+        elif len(self._entries) + self._coming.total() >= self.most:
+            if not unseen:
+                raise BusyError(f"{self.most} pages are open, which is as many as may; try again in a minute")
+            await self.shutdown_kernel(unseen[0], now=True)
+
     async def _alive(self, waiting: asyncio.Task[Heated] | None) -> Heated | None:
         """A heated kernel, unless it could not be heated or has died since."""
         if waiting is None:
@@ -200,6 +216,11 @@ class VisitorKernels(AsyncMappingKernelManager):
         return heated if await kernel.is_alive() else None
 
     async def _heat(self) -> Heated:
+        """One more kernel that has run the notebook; few at once, for all of them would be late otherwise."""
+        async with self._heating:
+            return await self._heat_one()
+
+    async def _heat_one(self) -> Heated:
         server: Any = self.parent
         kernel_id = str(uuid.uuid4())
         environment = {**os.environ, **SMALL, **server.environment, FILE_VARIABLE: str(self._card(kernel_id))}

@@ -45,6 +45,7 @@ POOL_VARIABLE = "DRIFTBOOK_DASHBOARD_POOL"
 EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8")
 # parts of JupyterLab that would load more for nothing
 SWITCHED_OFF = ["@jupyterlab/mathjax-extension", "@jupyterlab/markdownviewer-extension"]
+VIEW = "application/vnd.jupyter.widget-view+json"  # what a page holds that shows widgets
 MOST_BYTES = 64_000  # of a request; of a message of a widget
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -150,10 +151,20 @@ class DashboardServer(Voila):  # type: ignore[misc]
             (f"api/kernels/{handlers.KERNEL}/channels", handlers.OwnMessages),
             (f"voila/api/shutdown/{handlers.KERNEL}", handlers.GoodBye),
         ]
-        return [(f"{self.base_url}{path}", handler) for path, handler in found]
+        bare = self.base_url.rstrip("/")
+        return [
+            *((f"{self.base_url}{path}", handler) for path, handler in found),
+            *([(bare, handlers.Aside)] if bare else []),
+        ]
 
     async def render(self, kernel_id: str, kernel: Any) -> str:
-        """Run the notebook in a kernel; what a browser shows of it."""
+        """Run the notebook in a kernel; what a browser shows of it.
+
+        Raises
+        ------
+        StateError
+            If it shows no widgets.
+        """
         renderer = CellRenderer(
             voila_configuration=self.voila_configuration,
             traitlet_config=self.config,
@@ -164,6 +175,8 @@ class DashboardServer(Voila):  # type: ignore[misc]
         )
         await renderer.initialize()
         html: str = await renderer.generate_content_str(kernel_id, kernel)
+        if VIEW not in html:
+            raise StateError(f"{NOTEBOOK.as_posix()} was run and showed no dashboard; restore it, or see the log")
         return html
 
     def listen(self) -> None:
@@ -239,7 +252,8 @@ def _config(settings: Settings, *, host: str, port: int, base_url: str) -> Confi
                 "template": "dashboard",
                 "theme": "light",
             },
-            "VoilaExecutor": {"cell_error_instruction": said},
+            # on a busy machine what a cell shows may come late
+            "VoilaExecutor": {"cell_error_instruction": said, "iopub_timeout": 60},
             "VisitorKernels": {"cards": str(folder), "pool_size": int(_number(POOL_VARIABLE, 2, least=0))},
             "KernelManager": {"transport": "ipc", "autorestart": False},
         }
