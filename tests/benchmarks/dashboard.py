@@ -67,7 +67,7 @@ class Server:
         self._process, self.url = start(root, environment={"DRIFTBOOK_DASHBOARD_POOL": str(pool)})
 
     def processes(self) -> list[int]:
-        """The server's process, then those of its kernels."""
+        """The server's process, its nursery's, then those of its kernels."""
         return _family(self._process.pid)
 
     def wait_until_calm(self) -> None:
@@ -83,9 +83,9 @@ class Server:
         raise TimeoutError(f"the dashboard did not come to rest within {PATIENCE_SECONDS:g} s")
 
     def memory(self) -> dict[str, Any]:
-        """Bytes of the server and of each kernel."""
-        server, *kernels = [_shared_bytes(pid) for pid in self.processes()]
-        return {"server": server, "kernels": kernels, "all": server + sum(kernels)}
+        """Bytes of the server, of the process its kernels are forked from, and of each kernel."""
+        server, nursery, *kernels = [_shared_bytes(pid) for pid in self.processes()]
+        return {"server": server, "nursery": nursery, "kernels": kernels, "all": server + nursery + sum(kernels)}
 
     def stop(self) -> None:
         """End it."""
@@ -243,6 +243,7 @@ def render(results: Mapping[str, Any]) -> str:
             for name, page in PAGES.items()
         },
         "memory of the server, MB": lambda world: _mb(world["one"]["server"]),
+        "memory of the process kernels are forked from, MB": lambda world: _mb(world["one"]["nursery"]),
         "memory of a visitor who saw every page, MB": lambda world: _mb(max(world["one"]["kernels"])),
         "memory of a kernel that waits, MB": lambda world: _mb(min(world["one"]["kernels"])),
         f"{VISITORS} visitors at once, all memory, MB": lambda world: _mb(world["at_once"]["memory_bytes"]),

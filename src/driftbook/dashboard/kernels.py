@@ -27,6 +27,7 @@ from traitlets import Float, Instance, Integer, Unicode
 from voila.notebook_renderer import NotebookRenderer
 
 from driftbook.dashboard.access import Door, Entry
+from driftbook.dashboard.forked import CAN_FORK, PROVISIONER, Nursery, register
 from driftbook.dashboard.visitor import FILE_VARIABLE
 from driftbook.errors import BusyError
 
@@ -52,6 +53,7 @@ PLAIN = (
     "--HistoryManager.enabled=False",
     "--IPKernelApp.capture_fd_output=False",
     f"--IPKernelApp.exec_lines={LOGGING}",
+    "--IPKernelApp.extensions=ipywidgets",  # it was loaded before there was a kernel to tell of it
 )
 
 
@@ -69,7 +71,9 @@ class SmallKernels(KernelSpecManager):
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """The same for every name."""
         start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=[*start, *PLAIN], display_name="driftbook", language="python", name="python3")
+        about: dict[str, Any] = {"kernel_provisioner": {"provisioner_name": PROVISIONER}} if CAN_FORK else {}
+        named = {"display_name": "driftbook", "language": "python", "name": "python3"}
+        return KernelSpec(argv=[*start, *PLAIN], metadata=about, **named)
 
     def find_kernel_specs(self) -> dict[str, str]:
         """No folder is searched: what a person installed elsewhere does not come in."""
@@ -99,6 +103,8 @@ class VisitorKernels(AsyncMappingKernelManager):
     def __init__(self, **given: Any) -> None:
         given |= {"allowed_message_types": MESSAGES, "cull_idle_timeout": 1, "cull_interval": LOOK_SECONDS}
         super().__init__(door=given["parent"].door, **given)  # type: ignore[no-untyped-call]
+        register()
+        self.nursery = Nursery({**os.environ, **SMALL, **given["parent"].environment})
         self._pool: deque[asyncio.Task[Heated]] = deque()
         self._entries: dict[str, Entry] = {}
         self._left_at: dict[str, float] = {}
@@ -186,6 +192,7 @@ class VisitorKernels(AsyncMappingKernelManager):
             task.cancel()
         await asyncio.gather(*self._pool, return_exceptions=True)
         await asyncio.gather(*(self.shutdown_kernel(kernel_id, now=True) for kernel_id in self.list_kernel_ids()))
+        self.nursery.close()
 
     async def _make_room(self, entry: Entry) -> None:
         """Look whether one more may come; who has many pages open loses those first that no browser shows."""
