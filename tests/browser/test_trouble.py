@@ -1,4 +1,4 @@
-"""Whoever comes too early, or finds a record broken: told what to do, and all that is whole is shown."""
+"""Whoever comes too early, finds a record broken or loses the server: told so, and all that is whole is shown."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from built_workbench import DAY, built_workbench
-from live_dashboard import running
+from live_dashboard import Process, running, start, stop
 from playwright.sync_api import Browser, expect
 
 from browser.visits import Visit
@@ -82,3 +84,55 @@ def test_a_broken_record_costs_its_card_and_the_rest_lives(empty, visit, broken,
     expect(visit.card(hurt)).to_contain_text("driftbook build --use-case churn")
     assert visit.figures(whole).count() >= 1
     path.write_bytes(good)
+
+
+@pytest.fixture
+def served(desk: Settings) -> Iterator[tuple[Process, str]]:
+    """A dashboard that may be ended, and its address."""
+    process, address = start(desk.root, environment={"DRIFTBOOK_DASHBOARD_POOL": "1"})
+    yield process, address
+    if process.poll() is None:
+        stop(process)
+
+
+def _kernel_id(visit: Visit) -> str:
+    found: str = visit.page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId")
+    return found
+
+
+def _kill_kernels(server: Process) -> None:
+    """Whatever a server started that started nothing itself; those that wait for a visitor too."""
+    for each in psutil.Process(server.pid).children(recursive=True):
+        if not each.children():
+            each.kill()
+
+
+def test_who_loses_the_kernel_or_the_server_is_told_and_comes_back_to_the_same_page_and_day(desk, browser, served):
+    server, address = served
+    visit = Visit(browser, address)
+    visit.turn_to("drift")
+    visit.slide_to("2026-05-30")
+    line = visit.page.locator("[role=status]").filter(has_text="this page opens again by itself")
+
+    def comes_back(former: str) -> None:
+        visit.page.wait_for_function(
+            "former => { const page = document.getElementById('jupyter-config-data');"
+            " return page !== null && JSON.parse(page.textContent).kernelId !== former; }",
+            arg=former,
+        )
+        visit.wait_for_page("drift")
+        expect(visit.banner).to_contain_text("2026-05-30")
+        expect(line).to_be_hidden()
+
+    dead = _kernel_id(visit)
+    _kill_kernels(server)
+    line.wait_for()
+    comes_back(dead)
+    lost = _kernel_id(visit)
+    stop(server)
+    line.wait_for()
+    with running(desk.root, "--port", str(urlsplit(address).port)):
+        comes_back(lost)
+        assert all("404" in fault or "CONNECTION_REFUSED" in fault for fault in visit.faults), visit.faults
+        visit.faults.clear()
+        visit.leave()

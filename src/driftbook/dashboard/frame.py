@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from html import escape
 
-from driftbook.dashboard.book import Found
+from driftbook.dashboard.known import Found, Known
 from driftbook.dashboard.parts import card, note
 from driftbook.dashboard.visitor import NOBODY, Visitor
 from driftbook.tables import prose
@@ -34,6 +34,15 @@ def refreshed(now: datetime, visitor: Visitor, *, seconds: float) -> str:
     who = "" if visitor == NOBODY else f" · {visitor.name}, who may {'act' if visitor.is_operator else 'look'}"
     stamp = f'data-stamp="{now.isoformat(timespec="seconds")}" data-refresh="{seconds:g}"'
     return f'<span class="dash-stamp" {stamp}>Refreshed {now:%H:%M} UTC{escape(who)}</span>'
+
+
+def banner(known: Known | None) -> str:
+    """What is to be known of the day that is shown; empty for the newest one with its report."""
+    if known is None:
+        return ""
+    if not known.is_newest:
+        return past_banner(known.day, known.days[-1])
+    return report_banner(known.report_day, known.day) if known.report_day != known.day else ""
 
 
 def past_banner(day: date, newest: date) -> str:

@@ -35,6 +35,7 @@ from driftbook.dashboard.access import Door, Patience
 from driftbook.dashboard.assets import TEMPLATE, load_assets, needed_early
 from driftbook.dashboard.doorkeeper import Doorkeeper
 from driftbook.dashboard.kernels import CellRenderer, SmallKernels, VisitorKernels
+from driftbook.dashboard.living import LivingKernel
 from driftbook.dashboard.style import STYLE
 from driftbook.database import open_database
 from driftbook.errors import ConfigError, StateError
@@ -147,7 +148,7 @@ class DashboardServer(Voila):  # type: ignore[misc]
             ("logout", handlers.Logout),
             (r"assets/[0-9a-f]+/(.+)", handlers.Files),
             (r"report/([^/]+)/([^/]+)/([^/]+)\.html", handlers.ReportPage),
-            (f"api/kernels/{handlers.KERNEL}", handlers.OwnKernel),
+            (f"api/kernels/{handlers.KERNEL}", LivingKernel),
             (f"api/kernels/{handlers.KERNEL}/channels", handlers.OwnMessages),
             (f"voila/api/shutdown/{handlers.KERNEL}", handlers.GoodBye),
         ]

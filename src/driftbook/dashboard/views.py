@@ -28,6 +28,7 @@ from driftbook.dashboard.known import Found, Known, find_use_cases, load_known, 
 from driftbook.dashboard.page import Page, nothing, render_page
 from driftbook.dashboard.pages import PAGES
 from driftbook.dashboard.parts import FAILED, error_card, unbroken
+from driftbook.dashboard.placing import Place
 from driftbook.dashboard.state import FIRST_PAGE, Selection, offered, offered_day
 from driftbook.dashboard.style import STYLE
 from driftbook.dashboard.visitor import NOBODY, current_visitor
@@ -112,10 +113,11 @@ class Monitor:
         self.choices = ChoiceRow(self._on_choice)
         self.banner, self.work, self.body = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.actions = ActionPanel(self._fresh, self.refresh)
+        self.place = Place(self._on_place, PAGES.values())
         self.head: Any = widgets.HBox([widgets.HTML(BRAND), self.case, self.slider, self.stamp])
         self.past: Any = widgets.HBox([self.banner, self.newest])
         below = [self.past, self.work, self.choices.box, self.actions.box, self.body]
-        self.box: Any = widgets.VBox([self.style, self.head, self.nav, *below])
+        self.box: Any = widgets.VBox([self.style, self.place.box, self.head, self.nav, *below])
         named = {"dash": self.box, "dash-head": self.head, "dash-nav": self.nav, "dash-past": self.past}
         for css, widget in named.items():
             widget.add_class(css)
@@ -137,6 +139,12 @@ class Monitor:
     def _on_choice(self, name: str, value: str) -> None:
         self._select(self.selection.choosing(name, value))
 
+    def _on_place(self, selection: Selection, day: str) -> None:
+        """Where the visitor was before the page was loaded again."""
+        with suppress(DriftbookError):
+            known = load_known(self.settings, selection.use_case, mark=self._mark)
+            self._select(replace(selection, day=offered_day(day, known.days)))
+
     def _select(self, selection: Selection) -> None:
         if self._quiet or selection == self.selection:
             return
@@ -154,7 +162,7 @@ class Monitor:
             self._set_controls(known)
         self._tell_progress(known)
         _put(self.body, html)
-        _put(self.banner, _banner(known))
+        _put(self.banner, frame.banner(known))
         _display(self.past, there=bool(self.banner.value))
         self.choices.show(self.page, known, self.selection)
         self.actions.show(self.page, known, self.selection, self.visitor)
@@ -224,6 +232,7 @@ class Monitor:
         for widget, there in ((self.case, bool(titles)), (self.slider, len(days) > 1), (self.newest, past)):
             _display(widget, there=there)
         self.nav.value = self.page.name
+        self.place.show(self.selection)
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -262,14 +271,6 @@ class Monitor:
             await asyncio.sleep(TICK_SECONDS)
             with suppress(Exception), self._guarded():
                 self.tick()
-
-
-def _banner(known: Known | None) -> str:
-    if known is None:
-        return ""
-    if not known.is_newest:
-        return frame.past_banner(known.day, known.days[-1])
-    return frame.report_banner(known.report_day, known.day) if known.report_day != known.day else ""
 
 
 def _is_running(progress: Progress | None) -> bool:

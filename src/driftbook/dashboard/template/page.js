@@ -1,12 +1,21 @@
-// The page's own two duties: to take the placeholder away when there is something to see, and to load itself again
-// when nothing new has come for long, because the server was started anew or a laptop slept.
+// The page's own duties: to take the placeholder away when there is something to see, to say when the kernel behind it
+// or the server is gone, and to load itself again then, or when nothing new has come for long because a laptop slept.
+// Loaded again it opens where it was.
 (function () {
   "use strict";
+  var PLACE = "driftbook-place";
+  var BETWEEN = 4000;  // milliseconds from one question whether the kernel lives to the next
+  var TO_READ = 3000;  // for a person to read why the page goes
   var refresh = 60000;
   var loading = document.getElementById("loading");
   var stamp = null;
   var changed = performance.now();
   var shown = false;
+  var asked = 0;
+  var asking = false;
+  var leaving = false;
+  var back = false;
+  var lost = document.getElementById("lost");
 
   function isThere() {
     return document.querySelector("#rendered_cells .jupyter-widgets, .db-plain[role=alert]") !== null;
@@ -33,6 +42,7 @@
       changed = performance.now();
       loading.hidden = true;
     }
+    if (shown && !back) { comeBack(); }
     var found = document.querySelector("[data-stamp]");
     var now = found === null ? null : found.getAttribute("data-stamp");
     if (found !== null) { refresh = 1000 * (Number(found.getAttribute("data-refresh")) || 60); }
@@ -47,24 +57,68 @@
     return field !== null && field.matches("input[type=text], textarea") && field.value !== "";
   }
 
+  function placeField() { return document.querySelector(".dash-place input"); }
+
+  // from here to the same page, day and choices of a new kernel
+  function reload() {
+    var field = placeField();
+    try {
+      if (field !== null) { sessionStorage.setItem(PLACE, field.value); }
+    } catch (error) { /* a browser that keeps nothing opens at the beginning */ }
+    location.reload();
+  }
+
+  function comeBack() {
+    var field = placeField(), kept = null;
+    if (field === null) { return; }
+    back = true;
+    try {
+      kept = sessionStorage.getItem(PLACE);
+      sessionStorage.removeItem(PLACE);
+    } catch (error) { /* nothing was kept */ }
+    if (kept === null || kept === field.value) { return; }
+    field.value = kept;
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  function say(words) {
+    if (lost.textContent !== words) { lost.textContent = words; }
+  }
+
   // once the server answers again; who is writing a reason is not interrupted
   async function again() {
     if (document.visibilityState === "hidden" || isBusy()) { return; }
     try {
       var answer = await fetch(document.baseURI, { method: "HEAD", cache: "no-store" });
-      if (answer.status < 500) { location.reload(); }
+      if (answer.status < 500) { reload(); }
     } catch (error) { /* not yet */ }
   }
 
-  // a browser that came too late finds its kernel gone: it gets another one
-  async function atLast() {
+  // a kernel may die and a server end without a word: their connection stays, or its end is told to nobody. A browser
+  // that came too late finds its kernel gone, too
+  async function ask() {
     var config = document.getElementById("jupyter-config-data");
-    if (config === null) { return; }
+    if (config === null || asking || leaving || document.visibilityState === "hidden") { return; }
     var page = JSON.parse(config.textContent);
+    var status = 0;
+    asking = true;
     try {
-      var answer = await fetch(page.baseUrl + "api/kernels/" + page.kernelId, { cache: "no-store" });
-      if (answer.status === 404) { location.reload(); }
-    } catch (error) { /* not yet */ }
+      var how = { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(5 * BETWEEN) };
+      var answer = await fetch(page.baseUrl + "api/kernels/" + page.kernelId, how);
+      status = answer.type === "opaqueredirect" ? 401 : answer.status;
+    } catch (error) { /* nobody answers */ }
+    asking = false;
+    asked = performance.now();
+    if (status === 200) { say(""); return; }
+    if (isBusy()) {
+      say("The connection to the server was lost. What you are writing cannot be sent: copy it, then leave the field.");
+      return;
+    }
+    say("The connection to the server was lost; this page opens again by itself.");
+    if (status === 401 || status === 403 || status === 404) {
+      leaving = true;
+      setTimeout(reload, TO_READ);
+    }
   }
 
   new MutationObserver(look).observe(document.body, {
@@ -75,9 +129,12 @@
     if (shown && stamp !== null && performance.now() - changed > 3 * refresh) { again(); }
     if (!shown && performance.now() - changed > 30000) {
       loading.querySelector(".db-wait").textContent = "Still opening …";
-      atLast();
+      ask();
+    } else if (shown && performance.now() - asked > BETWEEN) {
+      ask();
     }
   }, 2000);
-  window.addEventListener("pageshow", function (event) { if (event.persisted) { location.reload(); } });
+  document.addEventListener("visibilitychange", function () { if (shown) { ask(); } });
+  window.addEventListener("pageshow", function (event) { if (event.persisted) { reload(); } });
   look();
 }());
