@@ -155,7 +155,8 @@ def test_guardrails_say_what_was_found_and_what_is_allowed(shown):
     assert found["calibration error"]["allowed"] == "0.020 worse"
     assert found["calibration error"]["rows"] == duel.rows
     assert found["time to score a row"]["allowed"] == "50 ms"
-    assert found["size of the model"]["found"].endswith(" MB")
+    assert found["size of the model"]["found"].endswith(" kB")
+    assert found["size of the model"]["allowed"] == "200 MB"
     segments = [name for name in found if " = " in name]
     assert segments
     assert all(found[name]["allowed"] == "loses 5.0 points" for name in segments)

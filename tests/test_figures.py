@@ -13,11 +13,12 @@ import pytest
 
 from driftbook import figures
 from driftbook.drift.excess import excess
-from driftbook.figures.canvas import CHARACTER, Canvas, batch_label, round_ticks, shorten
+from driftbook.figures.canvas import CHARACTER, Canvas, batch_label, round_ticks
 from driftbook.figures.curves import Curve
-from driftbook.figures.decisions import _names
+from driftbook.figures.letters import shorten, text_width
 from driftbook.figures.panel import Panel, tick_labels
 from driftbook.figures.sheet import Sheet, drawn_on
+from driftbook.figures.whole_story import _names
 
 DAYS = [date(2026, 5, 15) + timedelta(days=number) for number in range(6)]
 IDS = [day.isoformat() for day in DAYS]
@@ -424,6 +425,15 @@ def test_names_of_the_story_are_drawn_over_all_its_lines() -> None:
     assert svg.rindex('stroke-dasharray="2 3"') < svg.index("v2 challenger")
 
 
+def test_no_line_of_the_story_runs_through_the_name_of_another_change() -> None:
+    days = [f"2026-06-{day:02d}" for day in range(1, 31)]
+    challenged, promoted = (
+        (index, {"action": action, "version": 2}) for index, action in ((5, "challenge"), (8, "promote"))
+    )
+    names = _names([challenged, promoted], days, width=1150.0)
+    assert [name.row for name in names] == [1, 0], "the later one below, so that its line meets no name"
+
+
 def test_the_name_of_a_level_stands_beside_it_where_the_margin_allows() -> None:
     for width, anchor in ((600, None), (690, "end")):
         panel = Panel(canvas := Canvas(height=200), 64, 80, width, 100, (-0.5, 5.5), (0, 1))
@@ -616,6 +626,24 @@ def test_ticks_are_round_numbers_with_as_many_decimals_as_they_need() -> None:
 
 def test_long_names_are_cut_with_an_ellipsis() -> None:
     assert shorten("a_very_long_column_name", width=66) == "a_very_lo…"
+    assert shorten("a_very_long_column_name", width=66, bold=True) == "a_very_l…"
+    assert shorten("illicit_till", width=66) == "illicit_till", "narrow letters need less room"
+
+
+def test_a_bold_name_in_the_heat_map_is_cut_before_the_edge() -> None:
+    drifted = drift_table().with_columns(column=pl.lit("monthly_charges_of_all"), drifted=pl.lit(value=True))
+    with drawn_on(Sheet(width=340, headed=False)):
+        figure = figures.drift_heatmap(drifted)
+    (name,) = {each.text for each in parsed(figure).iter() if each.attrib.get("class") == "b"}
+    assert name.endswith("…")
+    assert text_width(name, bold=True) <= 120
+
+
+def test_blank_cells_of_the_heat_map_are_explained_where_there_are_some() -> None:
+    whole = drift_table().filter(pl.col("batch_id") == drift_table()["batch_id"][0]).unique("column")
+    later = whole.with_columns(batch_id=pl.lit("2026-06-02"))
+    for rows, told in ((pl.concat([whole, later]), False), (pl.concat([whole, later.head(1)]), True)):
+        assert ("Blank: not judged that day." in figures.drift_heatmap(rows, units="days").svg) is told
 
 
 @pytest.mark.parametrize("width", [340.0, 760.0, 1150.0])
@@ -642,7 +670,8 @@ def test_a_line_stops_where_a_batch_lacks_its_share_and_every_name_stands_at_its
     figure = figures.share_lines(CLASSES, title="Predicted classes")
     assert figure.description == f"3 batches; no 70 %, {EVIL} 30 %."
     ends = [each.text for each in parsed(figure).iter() if each.attrib.get("class") == "b"]
-    assert ends == ["no", EVIL[:17] + "…"], "the larger share above"
+    assert ends == ["no", shorten(EVIL, width=126, bold=True)], "the larger share above"
+    assert ends[1].endswith("…")
     lines = [each.attrib["d"] for each in parsed(figure).iter() if each.attrib.get("fill") == "none"]
     assert [line.count("L") for line in lines if "M" in line][:3] == [2, 0, 0], "no line across the gap of the second"
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from html import escape
 
 from driftbook.comparison.shapes import Shape, value_text
-from driftbook.figures.canvas import BLUE, GREY, shorten
+from driftbook.figures.canvas import BLUE, GREY
+from driftbook.figures.letters import shorten
 from driftbook.tables import format_value
 
 WIDTH, HEIGHT = 340, 104

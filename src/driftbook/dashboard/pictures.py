@@ -53,7 +53,10 @@ def picture(draw: Callable[[], Figure], *, wide: bool = False, found: str = "", 
         return note(large.description)
     with drawn_on(PHONE):
         small = draw()
-    lines = " ".join(filter(None, (rests_on, *large.how_to_read)))
-    caption = f"<figcaption><strong>{prose(found or large.description)}</strong>{prose(lines)}</figcaption>"
+    lines = [prose(" ".join(filter(None, (rests_on, *each.how_to_read)))) for each in (large, small)]
+    told = lines[0]
+    if lines[1] != lines[0]:
+        told = f'<span class="dash-large">{lines[0]}</span><span class="dash-phone">{lines[1]}</span>'
+    caption = f"<figcaption><strong>{prose(found or large.description)}</strong>{told}</figcaption>"
     drawings = f'<div class="dash-large">{large.svg}</div><div class="dash-phone">{small.svg}</div>'
     return f'<figure class="dash-picture {"dash-whole" if wide else "dash-half"}">{caption}{drawings}</figure>'

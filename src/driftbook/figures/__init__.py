@@ -10,7 +10,7 @@ from driftbook.figures.canvas import Figure
 from driftbook.figures.columns import column_over_time, drift_by_importance
 from driftbook.figures.confusion import confusion_matrix, confusion_pair
 from driftbook.figures.curves import calibration_curve, ranking_curves
-from driftbook.figures.decisions import comparison, story
+from driftbook.figures.decisions import comparison
 from driftbook.figures.distributions import reference_vs_counts, reference_vs_current
 from driftbook.figures.drift import drift_bars, drift_timeline, weighted_drift
 from driftbook.figures.heat_map import drift_heatmap
@@ -21,6 +21,7 @@ from driftbook.figures.scores import score_levels_over_time, score_over_time
 from driftbook.figures.shares import share_by_value, share_over_time, share_per_value
 from driftbook.figures.views import difference_views
 from driftbook.figures.watch import champion_watch
+from driftbook.figures.whole_story import story
 
 __all__ = [
     "Figure",

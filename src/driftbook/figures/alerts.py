@@ -8,12 +8,13 @@ from typing import Any
 import polars as pl
 
 from driftbook.figures.batches import SEVERITY_MARKS
-from driftbook.figures.canvas import HATCH, PAPER, Canvas, Figure, batch_label, notice, shorten
+from driftbook.figures.canvas import HATCH, PAPER, Canvas, Figure, batch_label, notice
+from driftbook.figures.letters import shorten, text_width
 from driftbook.figures.panel import MAX_BATCHES, Panel, moment, over_batches
 
 MOST_SPELLS = 16
 ROW = 26.0
-LABELS = (172.0, 96.0)  # on a wide sheet, and on a narrow one
+LABELS = (172.0, 156.0)  # at most, on a wide sheet and on a narrow one
 BAR = 12.0
 MARKER, GAP = 10.0, 20.0  # of a bar from its marker, and of the axis from its labels
 SEVERITIES = ("critical", "warning", "info")
@@ -47,7 +48,8 @@ def alert_spells(alerts: pl.DataFrame, days: Sequence[str]) -> Figure:
     canvas.heading(
         title, f"○ info, ▲ warning, ■ critical. Filled: open. Hatched: acknowledged. Hollow: resolved.{more}"
     )
-    left = canvas.sheet.room(*LABELS)
+    longest = max(text_width(_what(alert)) for alert in shown.iter_rows(named=True))
+    left = canvas.sheet.room(LABELS[0], min(longest + GAP + 4, LABELS[1]))
     panel = over_batches(canvas, ids, y=(0, 1), top=54, height=ROW * shown.height, left=left)
     for line, alert in enumerate(shown.iter_rows(named=True)):
         _spell(panel, alert, ids, middle=panel.top + ROW * (line + 0.5))
@@ -60,9 +62,8 @@ def _spell(panel: Panel, alert: Mapping[str, Any], ids: Sequence[str], *, middle
     canvas = panel.canvas
     shape, color = SEVERITY_MARKS.get(alert["severity"], SEVERITY_MARKS["info"])
     what = alert["subject"].partition(": ")[2] or alert["subject"]
-    canvas.text(
-        panel.left - GAP, middle + 4, shorten(what.partition(" since ")[0], width=panel.left - 26), anchor="end"
-    )
+    label = shorten(_what(alert), width=panel.left - GAP - 2)
+    canvas.text(panel.left - GAP, middle + 4, label, anchor="end", tip="" if label == _what(alert) else what)
     first, last = (moment(alert[name][:10], [each[:10] for each in ids]) for name in ("first_batch", "last_batch"))
     left, right = panel.px(first - 0.4), panel.px(min(last, len(ids) - 1) + 0.4)
     period = f"{batch_label(alert['first_batch'])} to {batch_label(alert['last_batch'])}"
@@ -72,6 +73,12 @@ def _spell(panel: Panel, alert: Mapping[str, Any], ids: Sequence[str], *, middle
     canvas.line((panel.left, middle), (panel.right, middle), opacity=0.12)
     canvas.rect((left, middle - BAR / 2), size, fill=fill, stroke=color, round_by=3, tip=tip)
     canvas.marker(shape, (left - MARKER, middle), color=color, size=5.5, hollow=alert["state"] == "resolved", tip=tip)
+
+
+def _what(alert: Mapping[str, Any]) -> str:
+    """What an alert is about, in a word or two."""
+    subject = str(alert["subject"])
+    return (subject.partition(": ")[2] or subject).partition(" since ")[0]
 
 
 def _counted(column: pl.Series, order: Sequence[str]) -> str:

@@ -7,19 +7,8 @@ from datetime import date
 
 import polars as pl
 
-from driftbook.figures.canvas import (
-    BLUE,
-    GREY,
-    HATCH,
-    ORANGE,
-    ROSE,
-    Canvas,
-    Figure,
-    batch_label,
-    counted,
-    notice,
-    shorten,
-)
+from driftbook.figures.canvas import BLUE, GREY, HATCH, ORANGE, ROSE, Canvas, Figure, batch_label, counted, notice
+from driftbook.figures.letters import shorten
 from driftbook.figures.panel import MAX_BATCHES, Mark, mark_rows, over_batches
 from driftbook.tables import format_value
 

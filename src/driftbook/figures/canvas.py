@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
+from driftbook.figures.letters import shorten
 from driftbook.figures.sheet import WIDTH, current_sheet
 
 BLUE, ORANGE, ROSE, TEAL, GREY = "#3a7bd5", "#d9790f", "#d1495b", "#1f9e89", "#8a94a6"
@@ -283,12 +284,6 @@ def counted(count: int, unit: str) -> str:
     """
     plural = "es" if unit.endswith("tch") else "s"
     return f"{count} {unit}{'' if count == 1 else plural}"
-
-
-def shorten(text: str, *, width: float) -> str:
-    """Text cut to about ``width`` pixels, with an ellipsis where cut."""
-    room = max(int(width / CHARACTER), 2)
-    return text if len(text) <= room else f"{text[: room - 1]}…"
 
 
 def _route(points: Sequence[tuple[float, float]]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from driftbook.figures.canvas import BLUE, ROSE, Canvas, Figure, notice, shorten
+from driftbook.figures.canvas import BLUE, ROSE, Canvas, Figure, notice
+from driftbook.figures.letters import shorten
 from driftbook.figures.sheet import current_sheet
 
 MAX_CLASSES = 10

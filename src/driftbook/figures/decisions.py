@@ -1,39 +1,22 @@
-"""Figures of decisions: champion against challenger, and the whole story on one strip."""
+"""Figures of decisions: champion against challenger."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from driftbook.figures.canvas import (
     BLUE,
-    CHARACTER,
-    GREY,
     ORANGE,
     ROSE,
     TEAL,
     Canvas,
     Figure,
-    batch_label,
     notice,
     round_ticks,
 )
-from driftbook.figures.panel import Panel, over_batches, tick_labels
-from driftbook.figures.sheet import current_sheet
+from driftbook.figures.panel import over_batches, tick_labels
 from driftbook.tables import Format, format_value
-from driftbook.words import CHANGES, plain
-
-STORY_LEFT, STORY_RIGHT = 88, 24
-EVENTS = {
-    "appoint": ("circle", BLUE),
-    "challenge": ("triangle", ORANGE),
-    "promote": ("diamond", TEAL),
-    "retire": ("cross", GREY),
-    "rollback": ("square", ROSE),
-}
+from driftbook.words import plain
 
 
 def comparison(
@@ -77,88 +60,6 @@ def comparison(
     words = "{} better so far, between {} and {}".format(*ends)
     who = f"the {names[1]}" if names[1] == "challenger" else names[1]
     return canvas.figure(title, f"{len(ids)} labelled day{'' if len(ids) == 1 else 's'}; {who} is {words}.")
-
-
-def story(entries: Sequence[Mapping[str, Any]]) -> Figure:
-    """The whole stream on one strip: alarms, who was champion and challenger, and what was decided when.
-
-    Parameters
-    ----------
-    entries
-        One per batch, in order: ``batch_id``, ``drift`` (with ``alarmed``), ``office`` after that batch
-        (``champion``, ``challenger``) and ``changes`` (``action``, ``version``, ``reason``).
-
-    Examples
-    --------
-    >>> day = {"batch_id": "2026-05-17", "drift": {"alarmed": False}, "office": {"champion": 1}, "changes": []}
-    >>> story([day])
-    Figure: The story so far. 1 batch, 0 alarmed; champion is version 1.
-    """
-    title = "The story so far"
-    if not entries:
-        return notice(title, "No batch of the stream has been judged yet.")
-    ids = [str(entry["batch_id"]) for entry in entries]
-    changes = [(index, change) for index, entry in enumerate(entries) for change in entry.get("changes") or []]
-    names = _names(changes, ids, width=current_sheet().width)
-    top = 66 + 17 * (max(name.row for name in names) + 1 if names else 0)
-    canvas = Canvas(height=top + 142)
-    canvas.heading(
-        title,
-        "Rose diamonds: alarmed; question marks: cannot tell. Bars: version in office. Marks above: what was decided.",
-    )
-    panel = over_batches(canvas, ids, y=(0, 1), top=top, height=104, left=STORY_LEFT, right=STORY_RIGHT)
-    alarmed = _alarms(panel, entries)
-    _lane(panel, entries, who="champion", top=top + 38, color=TEAL)
-    _lane(panel, entries, who="challenger", top=top + 72, color=ORANGE)
-    _changes(panel, changes, names)
-    panel.batches(ids)
-    champion = (entries[-1].get("office") or {}).get("champion")
-    count = f"{len(ids)} batch{'' if len(ids) == 1 else 'es'}"
-    return canvas.figure(title, f"{count}, {alarmed} alarmed; champion is version {champion}.")
-
-
-@dataclass(frozen=True)
-class _Name:
-    """What a change is called in the story, the line its name goes on, and whether that runs to the left."""
-
-    text: str
-    row: int
-    leftward: bool
-
-
-def _names(changes: Sequence[tuple[int, Mapping[str, Any]]], ids: Sequence[str], *, width: float) -> list[_Name]:
-    """A line for each name, so that neighbours do not meet and none leaves the sheet."""
-    taken: list[list[tuple[float, float]]] = []
-    names = []
-    for index, change in changes:
-        word = CHANGES.get(str(change["action"]), str(change["action"]))
-        who = f"v{change['version']} " if change["version"] is not None else ""
-        text = f"{who}{word}, {batch_label(ids[index])}"
-        place = STORY_LEFT + (index + 0.5) / len(ids) * (width - STORY_LEFT - STORY_RIGHT)
-        room = CHARACTER * len(text) + 14
-        leftward = place + room > width - 4
-        span = (place - room, place + 6) if leftward else (place - 6, place + room)
-        free = [all(span[1] <= low or span[0] >= high for low, high in line) for line in taken]
-        row = free.index(True) if True in free else len(taken)
-        taken += [[]] if row == len(taken) else []
-        taken[row].append(span)
-        names.append(_Name(text, row, leftward))
-    return names
-
-
-def _changes(panel: Panel, changes: Sequence[tuple[int, Mapping[str, Any]]], names: Sequence[_Name]) -> None:
-    """A mark and its name per change; all lines first, so that none crosses a name."""
-    canvas = panel.canvas
-    styles = [EVENTS.get(str(change["action"]), ("circle", GREY)) for _, change in changes]
-    places = [
-        (panel.px(index), panel.top - 10 - 17 * name.row) for (index, _), name in zip(changes, names, strict=True)
-    ]
-    for (place, height), (_, color) in zip(places, styles, strict=True):
-        canvas.line((place, height), (place, panel.bottom), color=color, width=1.3, dash="2 3")
-    for (place, height), (shape, color), name, (_, change) in zip(places, styles, names, changes, strict=True):
-        canvas.marker(shape, (place, height - 3), color=color, size=4.5, tip=str(change.get("reason") or name.text))
-        anchor = "end" if name.leftward else "start"
-        canvas.text(place + (-9 if name.leftward else 9), height + 1, name.text, anchor=anchor, css="h")
 
 
 def _days(
@@ -219,43 +120,6 @@ def _difference(canvas: Canvas, daily: pl.DataFrame, ids: list[str], *, margin: 
             "circle", place, color=BLUE, size=3.4, tip="{}: {}, between {} and {}".format(row["batch_id"], *ends)
         )
     panel.batches(ids)
-
-
-def _alarms(panel: Panel, entries: Sequence[Mapping[str, Any]]) -> int:
-    middle, alarmed = panel.top + 16, 0
-    panel.canvas.text(panel.left - 10, middle + 4, "drift", anchor="end", css="d")
-    for index, entry in enumerate(entries):
-        drift = entry.get("drift") or {}
-        rang = bool(drift.get("alarmed"))
-        alarmed += rang
-        blind = not rang and "top_excess" in drift and drift["top_excess"] is None
-        tip = f"{entry['batch_id']}: {'alarmed' if rang else 'cannot tell' if blind else 'quiet'}"
-        tip += f", strongest {drift['top_column']}" if drift.get("top_column") else ""
-        if blind:
-            panel.canvas.text(panel.px(index), middle + 4, "?", anchor="middle", css="d", tip=tip)
-            continue
-        shape, color, size = ("diamond", ROSE, 4.6) if rang else ("circle", GREY, 2.2)
-        panel.canvas.marker(shape, (panel.px(index), middle), color=color, size=size, tip=tip)
-    return alarmed
-
-
-def _lane(panel: Panel, entries: Sequence[Mapping[str, Any]], *, who: str, top: float, color: str) -> None:
-    """Bars of the versions in an office, from the batch after they took it."""
-    panel.canvas.text(panel.left - 10, top + 15, who, anchor="end", css="d")
-    versions = [(entry.get("office") or {}).get(who) for entry in entries]
-    start = 0
-    for index in range(1, len(versions) + 1):
-        if index < len(versions) and versions[index] == versions[start]:
-            continue
-        version = versions[start]
-        if version is not None:
-            left, right = panel.px(start - 0.5), panel.px(index - 0.5)
-            tip = f"version {version}: {entries[start]['batch_id']} to {entries[index - 1]['batch_id']}"
-            size = (right - left - 2, 22.0)
-            panel.canvas.rect((left + 1, top), size, fill=color, opacity=0.28, round_by=4, tip=tip)
-            panel.canvas.rect((left + 1, top), size, stroke=color, round_by=4)
-            panel.canvas.text((left + right) / 2, top + 15, f"v{version}", anchor="middle", css="b", tip=tip)
-        start = index
 
 
 def _shares(days: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from driftbook.figures.canvas import BLUE, GREY, INK, ROSE, Canvas, Figure, batch_label, notice, shorten
+from driftbook.figures.canvas import BLUE, GREY, INK, ROSE, Canvas, Figure, batch_label, notice
 from driftbook.figures.excess_scale import (
     LEAST,
     MOST,
@@ -24,6 +24,7 @@ from driftbook.figures.excess_scale import (
     tick,
     times,
 )
+from driftbook.figures.letters import shorten
 from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
 from driftbook.tables import format_value
 from driftbook.words import plain
@@ -144,7 +145,7 @@ def drift_bars(table: pl.DataFrame, batch_id: str, *, max_columns: int = 20, tit
         title, "Bars: strongest signal as a multiple of its threshold. Beyond the line a column has drifted."
     )
     limits = (math.log2(LEAST), math.log2(highest * 1.1))
-    left, margin = canvas.sheet.room(180, 120), canvas.sheet.room(220, 64)
+    left, margin = canvas.sheet.room(180, 132), canvas.sheet.room(220, 84)
     panel = Panel(canvas, left, 72, canvas.width - left - margin, ROW * shown.height, limits, (0, 1))
     every = 1 + int(panel.width / (limits[1] - limits[0]) < 26)
     for number, each in enumerate(TICKS):
@@ -156,9 +157,10 @@ def drift_bars(table: pl.DataFrame, batch_id: str, *, max_columns: int = 20, tit
                 canvas.text(place, panel.bottom + 17, label, anchor="middle", css="d")
     for line, row in enumerate(shown.iter_rows(named=True)):
         top = panel.top + ROW * line
-        css = "b" if row["drifted"] else ""
-        name = shown_name(row)
-        canvas.text(left - 10, top + 15, shorten(name, width=left - 20), anchor="end", css=css, tip=name)
+        bold = bool(row["drifted"])
+        css, name = "b" if bold else "", shown_name(row)
+        label = shorten(name, width=left - 12, bold=bold)
+        canvas.text(left - 10, top + 15, label, anchor="end", css=css, tip=name)
         value = row["excess"]
         end = panel.px(logarithm(value)) if value is not None else panel.left
         color = ROSE if row["drifted"] else BLUE
@@ -168,8 +170,9 @@ def drift_bars(table: pl.DataFrame, batch_id: str, *, max_columns: int = 20, tit
         if not canvas.sheet.room(1, 0):
             text = times(value) if value is not None else ""
         text = ("◆ " if row["drifted"] else "? " if value is None else "") + text
-        room = canvas.width - panel.right - 14
-        canvas.text(panel.right + 10, top + 15, shorten(text, width=room), css=css or "d", tip=described(row))
+        room = canvas.width - panel.right - 12
+        told = shorten(text, width=room, bold=bold)
+        canvas.text(panel.right + 10, top + 15, told, css=css or "d", tip=described(row))
     zero = panel.px(0.0)
     canvas.line((zero, panel.top - 4), (zero, panel.bottom), color=INK, width=1.5, dash="6 4", tip="threshold")
     canvas.text(zero, panel.top - 9, "threshold", anchor="middle")

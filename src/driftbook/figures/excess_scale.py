@@ -17,6 +17,7 @@ from driftbook.tables import format_value
 from driftbook.words import plain
 
 LEAST, MOST = 0.125, 64.0
+SMALLEST = 0.001  # what is smaller is told as that
 TICKS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 WHOLE = "table"  # the role of rows that speak of a batch as a whole
 _FRACTIONS = {0.125: "⅛", 0.25: "¼", 0.5: "½"}
@@ -75,7 +76,9 @@ def times(value: float) -> str:
 
     Examples
     --------
-    >>> times(0.5), times(2.0)
-    ('½×', '2×')
+    >>> times(0.5), times(2.0), times(8.55e-7)
+    ('½×', '2×', '< 0.001×')
     """
+    if 0 < value < SMALLEST:
+        return f"< {format_value(SMALLEST)}×"
     return f"{_FRACTIONS.get(value) or format_value(value)}×"

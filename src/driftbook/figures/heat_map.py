@@ -13,8 +13,9 @@ from typing import Any
 
 import polars as pl
 
-from driftbook.figures.canvas import BLUE, GREY, HATCH, LINE, ROSE, Canvas, Figure, notice, shorten
+from driftbook.figures.canvas import BLUE, GREY, HATCH, LINE, ROSE, Canvas, Figure, notice
 from driftbook.figures.excess_scale import LEAST, WHOLE, described, logarithm, shown_name, strongest
+from driftbook.figures.letters import shorten
 from driftbook.figures.panel import Mark, mark_rows, over_batches
 from driftbook.figures.sheet import current_sheet
 
@@ -50,19 +51,20 @@ def drift_heatmap(
     """
     if table.is_empty():
         return notice(title, "No batch has been compared yet.")
-    left = current_sheet().room(180, 120)
+    left = current_sheet().room(180, 132)
     cells, ids, together = _slots(strongest(table), most=int((current_sheet().width - left - RIGHT) / SLOT))
     ranked = _ranked(cells)
     shown, hidden = ranked.head(max_columns), max(ranked.height - max_columns, 0)
     groups = shown.group_by("group", maintain_order=True).agg("column")
     titled = groups.height > 1
     silent = not shown["matters"].all()
-    top = 64 + (LINE if silent else 0) + mark_rows(marks, ids, left=left, right=RIGHT)
+    blank = cells.join(shown, on="column", how="semi").height < shown.height * len(ids)
+    besides = f"Blank: not judged that {_one(units)}." if blank else ""
+    second = " ".join(filter(None, (_SILENT if silent else "", besides)))
+    top = 64 + (LINE if second else 0) + mark_rows(marks, ids, left=left, right=RIGHT)
     height = ROW * shown.height + (GAP * groups.height if titled else 0)
     canvas = Canvas(height=top + height + 30 + (20 if hidden else 0))
-    canvas.heading(
-        title, _HOW if together == 1 else f"{_HOW} Each cell: worst of {together}.", _SILENT if silent else ""
-    )
+    canvas.heading(title, _HOW if together == 1 else f"{_HOW} Each cell: worst of {together}.", second)
     panel = over_batches(canvas, ids, y=(0, 1), top=top, height=height, left=left, right=RIGHT)
     place = {batch_id: panel.left + panel.width / len(ids) * number for number, batch_id in enumerate(ids)}
     merged = not canvas.sheet.tips or shown.height * len(ids) > MOST_TIPS
@@ -87,6 +89,11 @@ def drift_heatmap(
     columns = ranked.filter(pl.col("group") > 0)
     found = f"{columns['drifted'].sum()} of {columns.height} columns drifted in at least one of"
     return canvas.figure(title, f"{found} {table['batch_id'].n_unique()} {units}. {words}".strip())
+
+
+def _one(units: str) -> str:
+    """The name of one of them."""
+    return units.removesuffix("es") if units.endswith("tches") else units.removesuffix("s")
 
 
 def _ranked(cells: pl.DataFrame) -> pl.DataFrame:
@@ -131,8 +138,9 @@ class _Painter:
     def line(self, rows: Sequence[dict[str, Any]], *, top: float) -> None:
         """One column: its name and its cells."""
         name = shown_name(rows[0])
-        css = "b" if rows[0]["matters"] and any(row["drifted"] for row in rows) else ""
-        self.canvas.text(self.left - 10, top + 15, shorten(name, width=self.left - 22), anchor="end", css=css, tip=name)
+        bold = rows[0]["matters"] and any(row["drifted"] for row in rows)
+        shown, css = shorten(name, width=self.left - 12, bold=bold), "b" if bold else ""
+        self.canvas.text(self.left - 10, top + 15, shown, anchor="end", css=css, tip=name)
         for row in rows:
             self._cell(row, (self.place[row["slot"]], top))
 

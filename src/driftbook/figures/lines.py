@@ -7,20 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from driftbook.figures.canvas import (
-    BLUE,
-    CHARACTER,
-    GREY,
-    INK,
-    ORANGE,
-    ROSE,
-    TEAL,
-    Canvas,
-    Figure,
-    counted,
-    notice,
-    shorten,
-)
+from driftbook.figures.canvas import BLUE, GREY, INK, ORANGE, ROSE, TEAL, Canvas, Figure, counted, notice
+from driftbook.figures.letters import shorten
 from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, over_batches
 from driftbook.figures.sheet import current_sheet
 from driftbook.tables import format_value
@@ -132,7 +120,7 @@ def _names(canvas: Canvas, names: Sequence[str], heights: Sequence[float], *, le
         place, floor = max(place + ROW, min(height + 4, floor)), floor + ROW
         color, shape, _ = LINES[number]
         canvas.marker(shape, (left, place - 4), color=color, size=3.6)
-        shown = shorten(name, width=NAME_ROOM - 24 - CHARACTER)
+        shown = shorten(name, width=NAME_ROOM - 24, bold=True)
         canvas.text(left + 10, place, shown, css="b", tip=name)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from driftbook.figures.canvas import BLUE, GREY, ORANGE, Canvas, Figure, notice, shorten
+from driftbook.figures.canvas import BLUE, GREY, ORANGE, Canvas, Figure, notice
 from driftbook.figures.confusion import draw_confusion
+from driftbook.figures.letters import shorten
 from driftbook.figures.panel import Panel
 from driftbook.figures.sheet import current_sheet
 from driftbook.tables import format_value

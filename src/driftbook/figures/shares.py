@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from driftbook.figures.canvas import BLUE, GREY, Canvas, Figure, batch_label, notice, shorten
+from driftbook.figures.canvas import BLUE, GREY, Canvas, Figure, batch_label, notice
+from driftbook.figures.letters import shorten
 from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, moment, over_batches
 from driftbook.tables import format_value
 

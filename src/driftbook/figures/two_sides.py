@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from driftbook.figures.canvas import BLUE, GREY, Canvas, Figure, shorten
+from driftbook.figures.canvas import BLUE, GREY, Canvas, Figure
+from driftbook.figures.letters import shorten
 from driftbook.figures.panel import Panel
 from driftbook.tables import format_value
 
@@ -101,7 +102,8 @@ def draw_bars(shares: Mapping[str, Sequence[float]], *, words: Words) -> Figure:
     for place, (value, each) in enumerate(lines):
         top = upper + PAIR * place
         unseen = " (new)" if each[0] == 0 and not value.startswith("(") else ""
-        label, css = shorten(value + unseen, width=left - 25), "b" if each[0] == 0 else ""
+        bold = each[0] == 0
+        label, css = shorten(value + unseen, width=left - 16, bold=bold), "b" if bold else ""
         canvas.text(left - 12, top + 17, label, anchor="end", css=css, tip=value)
         text = [format_value(share, format="percent") for share in each]
         tip = f"{value}: {names[0]} {text[0]}, {names[1]} {text[1]}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from driftbook.figures.canvas import BLUE, GREY, ORANGE, ROSE, Canvas, Figure, notice, round_ticks, shorten
+from driftbook.figures.canvas import BLUE, GREY, ORANGE, ROSE, Canvas, Figure, notice, round_ticks
+from driftbook.figures.letters import shorten
 from driftbook.figures.panel import Panel, tick_labels
 from driftbook.tables import format_value
 from driftbook.words import plain
 
-LEFT, RIGHT, LINE, GAP = 214.0, 184.0, 26.0, 62.0
+LEFT, RIGHT, LINE, GAP = 218.0, 184.0, 26.0, 62.0
 
 
 def difference_views(views: Sequence[Mapping[str, Any]], *, metric: str = "accuracy", margin: float = 0.0) -> Figure:
@@ -77,7 +78,9 @@ def _line(panel: Panel, each: Mapping[str, Any], metric: str, *, middle: float) 
     canvas, decides, expected = panel.canvas, bool(each.get("decides")), bool(each.get("expected"))
     color = BLUE if decides else GREY if expected else ORANGE
     said = _said(metric, each)
-    canvas.text(8, middle + 4, shorten(_name(each), width=panel.left - 12), css="b" if decides else "", tip=said)
+    canvas.text(
+        8, middle + 4, shorten(_name(each), width=panel.left - 12, bold=decides), css="b" if decides else "", tip=said
+    )
     if each["low"] is not None:
         ends = [(panel.px(each[name]), middle) for name in ("low", "high")]
         canvas.line(*ends, color=color, width=3.2 if decides else 2.0, dash="5 4" if expected else "", tip=said)

@@ -146,14 +146,18 @@ def _guardrail(each: Guardrail, metric: str) -> tuple[str, str | None, str, int 
         found = None if loss is None else f"{abs(loss):.3f} {'worse' if loss > 0 else 'better'}"
         return "calibration error", found, f"{each.limit:.3f} worse", rows, each.state
     if each.guardrail == "size":
-        found = None if loss is None else f"takes {format_value(loss)} MB"
-        return "size of the model", found, f"{format_value(each.limit)} MB", rows, each.state
+        found = None if loss is None else f"takes {_megabytes(loss)}"
+        return "size of the model", found, _megabytes(each.limit), rows, each.state
     within = {"holds": "within the limit", "failed": "over the limit"}.get(each.state)
     return "time to score a row", within, f"{format_value(each.limit)} ms", rows, each.state
 
 
 def _amount(value: float, metric: str) -> str:
     return f"{100 * value:.1f} points" if metric == "accuracy" else f"{value:.4f}"
+
+
+def _megabytes(size: float) -> str:
+    return f"{format_value(size)} MB" if size >= 1 else f"{format_value(1_000 * size)} kB"
 
 
 def _record(entry: Entry) -> dict[str, Any]:

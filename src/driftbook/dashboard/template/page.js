@@ -1,6 +1,6 @@
 // The page's own duties: to take the placeholder away when there is something to see, to say when the kernel behind it
 // or the server is gone, and to load itself again then, or when nothing new has come for long because a laptop slept.
-// Loaded again it opens where it was.
+// Loaded again it opens where it was. And Enter leads through a form.
 (function () {
   "use strict";
   var PLACE = "driftbook-place";
@@ -120,6 +120,17 @@
       setTimeout(reload, TO_READ);
     }
   }
+
+  // Enter in the last field of a form leads on to its button; who holds the key down has not pressed the button yet
+  document.addEventListener("keydown", function (event) {
+    if (event.key !== "Enter" || !event.target.matches(".dash-form input[type=text], .dash-form button")) { return; }
+    if (event.target.matches("input")) {
+      event.preventDefault();
+      event.target.closest(".dash-form").querySelector("button.mod-primary").focus();
+    } else if (event.repeat) {
+      event.preventDefault();
+    }
+  }, true);  // first, because a widget keeps its keys to itself
 
   new MutationObserver(look).observe(document.body, {
     subtree: true, childList: true, attributes: true, attributeFilter: ["data-stamp"]
