@@ -2,7 +2,8 @@
 
 import gzip
 
-from driftbook.dashboard.assets import load_assets, needed_early
+from driftbook.dashboard.assets import load_assets
+from driftbook.dashboard.scripts import SCRIPTS, asked_for_early, bundled
 
 
 def test_only_files_a_browser_needs_are_on_the_list(tmp_path):
@@ -25,9 +26,15 @@ def test_another_file_is_another_address(tmp_path):
     assert load_assets({"": tmp_path}).digest != before
 
 
-def test_the_pieces_a_script_asks_for_first_are_known_before_it_runs(tmp_path):
-    (tmp_path / "main.js").write_text("var a={1:()=>Promise.all([r.e(12),r.e(7),r.e(12)])};" + "x" * 5000 + "r.e(9)")
-    for number in (7, 9, 12):
-        (tmp_path / f"{number}.main.js").touch()
-    assets = load_assets({"voila/": tmp_path})
-    assert needed_early(assets, "voila/main.js") == ["voila/main.js", "voila/12.main.js", "voila/7.main.js"]
+def test_pieces_are_sent_as_one_and_one_that_is_not_there_is_left_out(tmp_path):
+    (tmp_path / "7.main.js").write_text('"use strict";self.pieces.push(7)//# map')
+    (tmp_path / "12.0a1b.js").write_text("self.pieces.push(12)")
+    (tmp_path / "13.js").write_text("self.pieces.push(13)")
+    plain = load_assets({"voila/": tmp_path})
+    assets = bundled(plain, {"voila/": "12 7 99"})
+    expected = '(function(){self.pieces.push(12)\n})();\n(function(){"use strict";self.pieces.push(7)//# map\n})();\n'
+    assert assets.files[SCRIPTS].content.decode() == expected
+    assert gzip.decompress(assets.files[SCRIPTS].packed).decode() == expected
+    assert assets.digest != plain.digest
+    assert asked_for_early(assets) == [SCRIPTS]
+    assert bundled(plain, {"voila/": "99"}) is plain

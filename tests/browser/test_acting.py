@@ -160,7 +160,8 @@ def progress(desk: Settings) -> Progress:
 
 def kernel_that_started(build: Progress) -> psutil.Process:
     """The kernel of the page on which a build was asked for."""
-    return next(each for each in psutil.Process(build.pid).parents() if "ipykernel_launcher" in each.cmdline())
+    kernels = {"ipykernel_launcher", "driftbook.dashboard.nursery"}
+    return next(each for each in psutil.Process(build.pid).parents() if kernels & set(each.cmdline()))
 
 
 def steps_until_the_end(desk: Settings) -> set[str]:

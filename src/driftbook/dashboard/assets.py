@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-OPENING_BYTES = 2_000  # of a script, in which it says what it needs
 TYPES = {".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".woff": "font/woff"}
 
 
@@ -22,13 +20,13 @@ class Asset:
     """A file for browsers; read when it is first asked for."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self.type = TYPES[path.suffix]
 
     @cached_property
     def content(self) -> bytes:
         """The file's bytes."""
-        return self._path.read_bytes()
+        return self.path.read_bytes()
 
     @cached_property
     def packed(self) -> bytes:
@@ -52,20 +50,6 @@ class Assets:
 
 
 TEMPLATE = Path(__file__).parent / "template"
-
-
-def needed_early(assets: Assets, first: str) -> list[str]:
-    """Names of the pieces that a script of webpack's asks for first of all, so that a page can ask for them sooner.
-
-    Parameters
-    ----------
-    first
-        Name of the script; its pieces lie beside it, and end like it.
-    """
-    folder, _, end = first.rpartition("/")
-    numbers = re.findall(rb"\br\.e\((\d+)\)", assets.files[first].content[:OPENING_BYTES])
-    names = [first, *(f"{folder}/{number.decode()}.{end}" for number in numbers)]
-    return [name for name in dict.fromkeys(names) if name in assets.files]
 
 
 def load_assets(folders: Mapping[str, Path]) -> Assets:

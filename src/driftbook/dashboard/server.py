@@ -32,10 +32,11 @@ from voila.utils import get_voila_labextensions_path
 from driftbook.config import Settings
 from driftbook.dashboard import handlers
 from driftbook.dashboard.access import Door, Patience
-from driftbook.dashboard.assets import TEMPLATE, load_assets, needed_early
+from driftbook.dashboard.assets import TEMPLATE, load_assets
 from driftbook.dashboard.doorkeeper import Doorkeeper
 from driftbook.dashboard.kernels import CellRenderer, SmallKernels, VisitorKernels
 from driftbook.dashboard.living import LivingKernel
+from driftbook.dashboard.scripts import asked_for_early, bundled
 from driftbook.dashboard.style import STYLE
 from driftbook.database import open_database
 from driftbook.errors import ConfigError, StateError
@@ -123,8 +124,8 @@ class DashboardServer(Voila):  # type: ignore[misc]
     def init_settings(self) -> dict[str, Any]:
         """What handlers share."""
         pages = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True)
-        self.assets = load_assets(_folders())
-        pages.globals |= {"style": STYLE, "early": needed_early(self.assets, "voila/voila.js")}
+        self.assets = bundled(load_assets(_folders()))
+        pages.globals |= {"style": STYLE, "early": asked_for_early(self.assets)}
         found: dict[str, Any] = super().init_settings()
         return found | {
             "allow_remote_access": not self.door.is_open,
