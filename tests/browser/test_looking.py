@@ -189,6 +189,14 @@ def test_a_page_opens_with_its_main_figure_and_the_numbers_of_the_records(desk, 
     assert not visit.page.locator(".dash-card .dash-is-bad:has-text('cannot be')").count(), visit.text()
 
 
+def test_the_widgets_scripts_come_as_one_file_and_no_piece_is_asked_for_by_itself(visit):
+    asked = visit.page.evaluate("performance.getEntriesByType('resource').map(each => new URL(each.name).pathname)")
+    scripts = {name.partition("/assets/")[2].partition("/")[2] for name in asked if name.endswith(".js")}
+    entries = {name for name in scripts if "/remoteEntry." in name}
+    assert len(entries) == 2
+    assert scripts - entries == {"dashboard/page.js", "dashboard/scripts.js", "voila/voila.js"}
+
+
 def test_a_column_is_chosen_and_its_distribution_and_history_are_shown(visit):
     visit.turn_to("drift")
     options = visit.field("Column").locator("option").all_inner_texts()
