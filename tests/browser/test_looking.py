@@ -194,7 +194,7 @@ def test_the_widgets_scripts_come_as_one_file_and_no_piece_is_asked_for_by_itsel
     scripts = {name.partition("/assets/")[2].partition("/")[2] for name in asked if name.endswith(".js")}
     entries = {name for name in scripts if "/remoteEntry." in name}
     assert len(entries) == 2
-    assert scripts - entries == {"dashboard/page.js", "dashboard/scripts.js", "voila/voila.js"}
+    assert scripts - entries == {"dashboard/page.js", "widgets/scripts.js", "voila/voila.js"}
 
 
 def test_a_column_is_chosen_and_its_distribution_and_history_are_shown(visit):

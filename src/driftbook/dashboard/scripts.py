@@ -13,7 +13,7 @@ from functools import cached_property
 
 from driftbook.dashboard.assets import Asset, Assets
 
-MAIN, SCRIPTS = "voila/voila.js", "dashboard/scripts.js"
+MAIN, SCRIPTS = "voila/voila.js", "widgets/scripts.js"
 WIDGETS = "extensions/@jupyter-widgets/jupyterlab-manager/static/"
 MANAGER = "extensions/@voila-dashboards/widgets-manager8/static/"
 # numbers of the pieces that a page of the locked releases asks for; a test in a browser finds what is missing
