@@ -136,7 +136,7 @@ def world(*, usable_ms: float, memory_bytes: float) -> dict[str, object]:
     opened |= {f"repeat_{name}": value / 2 for name, value in opened.items()}
     turns = {f"{name}{which}": 30 for name in dashboard.PAGES for which in ("", ", first")}
     once = {"memory_bytes": memory_bytes} | {f"usable_{which}_ms": 900 for which in ("first", "median", "last")}
-    one = {"server": 90e6, "kernels": [70e6, 60e6]}
+    one = {"server": 90e6, "nursery": 50e6, "kernels": [70e6, 60e6]}
     return {"heated": opened, "cold": opened, "turns_ms": turns, "one": one, "at_once": once}
 
 

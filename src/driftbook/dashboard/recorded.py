@@ -36,14 +36,10 @@ class Recorded:
 
 def lines_known(known: Known) -> list[Recorded]:
     """Lines about reports up to the shown day; of other things than runs, those written by its evening."""
-    path = ledger_path(known.settings, known.case.name)
-    try:
-        stat = path.stat()
-    except OSError:
-        return []
-    lines = _read(path, stat.st_size, stat.st_mtime_ns)
     day = known.day.isoformat()
-    return [line for line in lines if known.is_newest or (line.as_of if line.kind == "run" else line.at[:10]) <= day]
+    return [
+        line for line in _lines(known) if known.is_newest or (line.as_of if line.kind == "run" else line.at[:10]) <= day
+    ]
 
 
 def runs_known(known: Known) -> list[Recorded]:
@@ -51,14 +47,18 @@ def runs_known(known: Known) -> list[Recorded]:
     return [line for line in reversed(lines_known(known)) if line.kind == "run"]
 
 
-def first_report(known: Known) -> str:
-    """The first day of which a report is on record, whatever day is shown; empty where there is none."""
+def has_reports(known: Known) -> bool:
+    """Whether any run is on record, whatever day is shown."""
+    return any(line.kind == "run" for line in _lines(known))
+
+
+def _lines(known: Known) -> tuple[Recorded, ...]:
     path = ledger_path(known.settings, known.case.name)
     try:
         stat = path.stat()
     except OSError:
-        return ""
-    return min((line.as_of for line in _read(path, stat.st_size, stat.st_mtime_ns) if line.kind == "run"), default="")
+        return ()
+    return _read(path, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=8)

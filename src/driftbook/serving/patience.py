@@ -23,7 +23,8 @@ class Seldom(logging.Filter):
 
     Examples
     --------
-    >>> seldom, line = Seldom(), logging.makeLogRecord({"msg": "Invalid HTTP request received."})
+    >>> seldom = Seldom()
+    >>> line = logging.makeLogRecord({"levelno": logging.WARNING, "msg": "Invalid HTTP request received."})
     >>> seldom.filter(line), seldom.filter(line)
     (True, False)
     """

@@ -12,7 +12,7 @@ from driftbook.dashboard.known import Known
 from driftbook.dashboard.page import Card, Choice, Options, Page
 from driftbook.dashboard.pages.alerts import when
 from driftbook.dashboard.parts import Tile, columns, note, sentences, tiles
-from driftbook.dashboard.recorded import Recorded, first_report, lines_known, runs_known
+from driftbook.dashboard.recorded import Recorded, has_reports, lines_known, runs_known
 from driftbook.dashboard.state import Selection
 from driftbook.dashboard.verifying import Checked, ensure_checked, last_check
 from driftbook.errors import StateError
@@ -44,11 +44,10 @@ def _live(known: Known, selection: Selection) -> str:
 
 def _proof(known: Known, selection: Selection) -> str:
     lines = lines_known(known)
-    later = first_report(known)
-    if not lines and later:
+    if not lines and has_reports(known):
         return note(
-            f"No report was made by {known.day}: the run of {later}, the first on record, judged this day too. "
-            f"Move the slider there to see what it rested on."
+            f"No report was made by {known.day}: the first run on record judged this day later. Move the slider on to "
+            "see what it rested on."
         )
     if not lines:
         return note(f"No run of {known.case.name} is on record yet. `driftbook build --use-case {known.case.name}`")
