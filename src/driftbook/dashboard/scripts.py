@@ -66,3 +66,9 @@ def asked_for_early(assets: Assets) -> list[str]:
     """What a browser may load while the page is still made: all that it will ask for."""
     entries = [name for name in assets.files if "/remoteEntry." in name and name.startswith((WIDGETS, MANAGER))]
     return [name for name in (SCRIPTS, MAIN, *entries) if name in assets.files]
+
+
+def pack(assets: Assets) -> None:
+    """Pack what every visitor asks for before the first one comes; it takes a fifth of a second."""
+    for name in asked_for_early(assets):
+        len(assets.files[name].packed)

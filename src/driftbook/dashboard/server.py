@@ -36,7 +36,7 @@ from driftbook.dashboard.assets import TEMPLATE, load_assets
 from driftbook.dashboard.doorkeeper import Doorkeeper
 from driftbook.dashboard.kernels import CellRenderer, SmallKernels, VisitorKernels
 from driftbook.dashboard.living import LivingKernel
-from driftbook.dashboard.scripts import asked_for_early, bundled
+from driftbook.dashboard.scripts import asked_for_early, bundled, pack
 from driftbook.dashboard.style import STYLE
 from driftbook.database import open_database
 from driftbook.errors import ConfigError, StateError
@@ -189,6 +189,7 @@ class DashboardServer(Voila):  # type: ignore[misc]
         for told in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(told, loop.stop)
         IOLoop.current().add_callback(self.kernel_manager.fill)
+        loop.run_in_executor(None, pack, self.assets)
         try:
             loop.run_forever()
         finally:
