@@ -184,14 +184,14 @@ def test_days_without_a_complete_report_are_told(tmp_path, pages):
     assert "tables and figures reach to 2026-06-05" in Monitor(desk).banner.value
 
 
-def test_pages_nobody_turned_to_are_drawn_ahead_but_not_those_that_change_by_themselves(tmp_path, pages, monkeypatch):
+def test_pages_nobody_turned_to_are_drawn_ahead(tmp_path, pages, monkeypatch):
     third = Page("third", "Third", cards=(Card("Third", lambda known, selection: "<p>third</p>"),))
     monkeypatch.setitem(views.PAGES, "third", third)
     monitor = Monitor(make_desk(tmp_path))
     monitor.tick()
     monitor.tick()
     monitor.tick()
-    assert [key[1] for key in monitor._rendered] == ["overview", "third"]
+    assert [key[1] for key in monitor._rendered] == ["overview", "second", "third"]
     monitor.nav.value = "third"
     assert "<p>third</p>" in monitor.body.value
 

@@ -25,7 +25,7 @@ from driftbook.dashboard import frame
 from driftbook.dashboard.acting import ActionPanel
 from driftbook.dashboard.choosing import ChoiceRow
 from driftbook.dashboard.known import Found, Known, find_use_cases, load_known, stamp
-from driftbook.dashboard.page import Page, nothing, render_page
+from driftbook.dashboard.page import Page, render_page
 from driftbook.dashboard.pages import PAGES
 from driftbook.dashboard.parts import FAILED, error_card, unbroken
 from driftbook.dashboard.placing import Place
@@ -190,10 +190,13 @@ class Monitor:
         return self._rendered[key]
 
     def _draw_ahead(self, known: Known) -> None:
-        """One page that nobody turned to yet, while there is nothing else to do: it will be there at once."""
+        """One page that nobody turned to yet, while there is nothing else to do: it will be there at once.
+
+        One that changes by itself is drawn as it is before anything changed, which at least reads its tables.
+        """
         for name, page in PAGES.items():
             selection = replace(self.selection, page=name)
-            if page.live is nothing and (*selection.key, "") not in self._rendered:
+            if (*selection.key, "") not in self._rendered:
                 self._drawn(page, known, selection)
                 return
 
