@@ -1,5 +1,6 @@
 """The page of performance says what the day tables say, of targets known by the day and of no others."""
 
+import re
 from datetime import timedelta
 
 import polars as pl
@@ -185,6 +186,47 @@ def test_each_day_is_told_of_the_champion_in_office_on_it(tmp_path):
     assert changes(known) == [(DAYS[2], "version 2"), (DAYS[3], "version 1")]
     found = realised_over_time(known, None, weekly=False).filter(metric="accuracy")
     assert found["value"].to_list() == [500 / 600, 400 / 600, 1.0]
+
+
+def crowned_and_taken_back(folder):
+    """Version 2, tested at 90 %, decides on the third day only; then version 1 again."""
+    story = five_days()
+    story[2]["during"] = {"champion": 2, "challenger": None, "previous": 1}
+    desk = make(folder, story=story)
+    tested = TRAINED["metrics"] | {"accuracy": {"value": 0.9, "low": 0.89, "high": 0.91}}
+    write_json(desk.models_folder("churn") / "v2" / "training.json", {"version": 2, **TRAINED, "metrics": tested})
+    return desk
+
+
+def stretches(page, tip):
+    """From where to where the lines with this tip run, in hundredths of the picture over time."""
+    runs = re.findall(rf'<line x1="([^"]+)" y1="[^"]+" x2="([^"]+)"[^>]*><title>{tip}</title>', page)
+    left, right = 64, 1018
+    return [tuple(round(100 * (float(end) - left) / (right - left)) for end in run) for run in runs]
+
+
+def test_each_champion_is_held_to_its_own_limit_in_its_time(tmp_path):
+    page = shown(load_known(crowned_and_taken_back(tmp_path), "churn"))
+    assert stretches(page, "v1 tested at 86\u00a0%") == [(0, 40), (60, 100)]
+    assert stretches(page, "v1 limit 81\u00a0%") == [(0, 40)]
+    assert stretches(page, "v2 limit 85\u00a0%") == [(40, 60)]
+    assert stretches(page, "limit 81\u00a0%") == [(60, 100)], "of who decides today"
+    assert "before, what held for the champion then" in page
+
+
+def test_a_version_by_itself_is_held_to_its_own_limit_all_the_time(tmp_path):
+    page = shown(load_known(crowned_and_taken_back(tmp_path), "churn"), version="1")
+    assert stretches(page, "limit 81\u00a0%") == [(0, 100)]
+    assert "v2 limit" not in page
+    assert "before, what held for the champion then" not in page
+
+
+def test_an_earlier_champion_whose_training_record_is_gone_is_drawn_without_limits(tmp_path):
+    desk = crowned_and_taken_back(tmp_path)
+    (desk.models_folder("churn") / "v2" / "training.json").unlink()
+    page = shown(load_known(desk, "churn"))
+    assert "v2 limit" not in page
+    assert stretches(page, "v1 limit 81\u00a0%") == [(0, 40)]
 
 
 def test_a_week_sums_its_days(desk):

@@ -561,6 +561,46 @@ def test_a_metric_is_drawn_with_all_its_levels_and_their_names_apart() -> None:
     assert "best 90\u00a0%" in texts
 
 
+def stretch(figure: figures.Figure, tip: str) -> tuple[float, float]:
+    """From where to where the line with this tip runs."""
+    (line,) = [each for each in parsed(figure).iter() if each.tag.endswith("line") and "".join(each.itertext()) == tip]
+    return float(line.attrib["x1"]), float(line.attrib["x2"])
+
+
+def test_a_limit_is_drawn_from_when_it_held_and_an_earlier_one_until_then() -> None:
+    before = (IDS[2], IDS[2], [(0.7, "v1 limit", True)])
+    figure = figures.metric_over_time(PERFORMANCE, "accuracy", limit=0.83, since=IDS[3], earlier=[before])
+    left, right = stretch(figure, "v1 limit 70\u00a0%"), stretch(figure, "tested at 83\u00a0%")
+    assert left[0] < left[1] == right[0] < right[1]
+    assert left[1] - left[0] == right[1] - right[0], "a day each"
+    with drawn_on(SHEETS[0]):
+        told = figures.metric_over_time(PERFORMANCE, "accuracy", limit=0.83, since=IDS[3], earlier=[before]).how_to_read
+    assert told[0].endswith("Dashed in rose: tested at 83 %; before, what held for the champion then.")
+
+
+def test_of_weeks_a_limit_is_drawn_from_the_one_in_which_it_began_to_hold() -> None:
+    weeks = PERFORMANCE.with_columns(pl.col("batch_id").replace_strict({IDS[2]: "2026-05-11", IDS[3]: "2026-05-18"}))
+    figure = figures.metric_over_time(
+        weeks,
+        "accuracy",
+        limit=0.83,
+        since="2026-05-20",
+        earlier=[("2026-05-01", "2026-05-16", [(0.7, "v1 limit", True)])],
+    )
+    assert stretch(figure, "v1 limit 70\u00a0%")[1] == stretch(figure, "tested at 83\u00a0%")[0]
+
+
+def test_what_held_before_the_first_shown_batch_leaves_no_trace() -> None:
+    before = (IDS[0], IDS[1], [(0.2, "v1 limit", True)])
+    for sheet in (Sheet(), *SHEETS):
+        with drawn_on(sheet):
+            drawn = [
+                figures.metric_over_time(PERFORMANCE, "accuracy", limit=0.83, since=IDS[2], earlier=earlier)
+                for earlier in ([before], [])
+            ]
+        assert drawn[0] == drawn[1]
+
+
 def test_a_line_of_estimates_breaks_where_they_were_withdrawn() -> None:
     rows = [
         {"batch_id": batch_id, "metric": "accuracy", "value": value, "low": 0.7, "high": 0.9, "rows": 10}

@@ -54,7 +54,7 @@ def metric_over_time(
     since
         First batch to which limit and levels apply.
     earlier
-        What other versions were held to before, each in its time.
+        What other versions were held to before, each in its time; those of before the first shown batch are left out.
     """
     name = plain(metric)
     title = f"{name[0].upper()}{name[1:]} over time"
@@ -67,6 +67,7 @@ def metric_over_time(
     ids = sorted(drawn | {*gone})
     if not drawn:
         return notice(title, f"No batch has a {name} yet: its targets are not known.")
+    earlier = [each for each in earlier if each[1] >= ids[0]]  # one that ended before has no place to be drawn
     format: Format = "percent" if metric in SHARES else "auto"
     named = [*([(onset, "scenario sets in")] if onset is not None else []), *marks]
     canvas = Canvas(height=274 + mark_rows(named, ids))

@@ -156,7 +156,7 @@ def _sides(known: Known, selection: Selection, *, weekly: bool) -> tuple[pl.Data
 
 
 def _reigns(known: Known) -> list[tuple[int, str, str]]:
-    """Who judged rows were served by, from which day to which."""
+    """Which version served, from which judged day to which, oldest first."""
     found: list[tuple[int, str, str]] = []
     for entry in known.entries:
         version, day = entry["during"]["champion"], entry["day"]
