@@ -6,7 +6,9 @@ from datetime import date
 import polars as pl
 import pytest
 from dashboard_desk import (
+    ALARMED,
     DAYS,
+    NOON,
     accuracy,
     add_use_case,
     bare_desk,
@@ -26,8 +28,12 @@ from driftbook.dashboard.known import load_known
 from driftbook.dashboard.page import render_page
 from driftbook.dashboard.pages import PAGES
 from driftbook.dashboard.state import Selection
+from driftbook.database import open_database
+from driftbook.decisions.alerts import Alert
+from driftbook.deployment import change_alert, save_alerts
 
 PAGE = PAGES["overview"]
+DRIFT, QUALITY = "churn/drift/2026-06-03", "churn/quality/2026-06-03"
 COSTS = "costs:\n  'yes': {'no': 5.0}\n  'no': {'yes': 1.0}\n"
 
 
@@ -238,14 +244,52 @@ def test_a_broken_record_of_another_use_case_stays_in_its_box(tmp_path):
     assert "Act now" in page
 
 
-def test_an_alert_that_is_over_is_counted_apart(tmp_path):
+def one_lasting_and_one_over():
+    """The alert of drift, critical by now, and one of quality that was over on its first day."""
     over = day_tables()["alerts_days"].with_columns(
-        key=pl.lit("churn/quality/2026-06-03"), last_batch=pl.lit("2026-06-03"), known_on=pl.lit(DAYS[2])
+        key=pl.lit(QUALITY), last_batch=pl.lit("2026-06-03"), known_on=pl.lit(DAYS[2])
     )
-    both = pl.concat([day_tables()["alerts_days"], over.head(1)])
-    answer = Answer(load_known(make_desk(tmp_path, tables={"alerts_days": both}), "churn"))
+    return pl.concat([day_tables()["alerts_days"], over.head(1)])
+
+
+def say(desk, state, *keys):
+    """Let ann say of alerts that she looks into them or that they are settled."""
+    with open_database(desk.database_url) as database:
+        for key in keys:
+            save_alerts(database, [Alert(key, "churn", "warning", "churn", "…", ALARMED[0], ALARMED[0])], now=NOON)
+            change_alert(database, key, state, note="Seen.", actor="ann", now=NOON)
+
+
+def test_an_alert_that_is_over_is_counted_apart(tmp_path):
+    desk = make_desk(tmp_path, tables={"alerts_days": one_lasting_and_one_over()})
+    answer = Answer(load_known(desk, "churn"))
     shown = tile(answer, "Open alerts")
     assert (shown.value, shown.note) == (2, "1 critical; 1 of them goes on")
+
+
+@pytest.mark.parametrize(
+    ("taken", "value", "said", "tone"),
+    [
+        ([QUALITY], 1, "1 critical; it goes on. 1 acknowledged: over by now", "bad"),
+        ([DRIFT], 1, "over by now. 1 acknowledged: 1 critical; it goes on", "bad"),
+        ([DRIFT, QUALITY], 0, "2 acknowledged: 1 critical; 1 of them goes on", "bad"),
+    ],
+)
+def test_an_alert_that_somebody_looks_into_is_told_apart_from_those_that_wait(tmp_path, taken, value, said, tone):
+    desk = make_desk(tmp_path, tables={"alerts_days": one_lasting_and_one_over()})
+    say(desk, "acknowledged", *taken)
+    shown = tile(Answer(load_known(desk, "churn")), "Open alerts")
+    assert (shown.value, shown.note, shown.tone) == (value, said, tone)
+
+
+def test_a_resolved_alert_is_nothing_to_look_at(tmp_path):
+    desk = make_desk(tmp_path, tables={"alerts_days": one_lasting_and_one_over()})
+    say(desk, "resolved", DRIFT)
+    shown = tile(Answer(load_known(desk, "churn")), "Open alerts")
+    assert (shown.value, shown.note, shown.tone) == (1, "over by now", "calm")
+    say(desk, "resolved", QUALITY)
+    shown = tile(Answer(load_known(desk, "churn")), "Open alerts")
+    assert (shown.value, shown.note, shown.tone) == (0, "nothing to look at", "calm")
 
 
 def test_a_failed_training_is_told_in_the_sentence(tmp_path):

@@ -231,12 +231,12 @@ class Answer:
 
     def _open_alerts(self) -> Tile:
         alerts = self.known.alerts()
-        unsettled = alerts.filter(pl.col("state") != "resolved")
-        acknowledged = unsettled.filter(state="acknowledged").height
-        notes = [how_bad(unsettled)] + ([f"{acknowledged} more acknowledged"] if acknowledged else [])
-        lasting = unsettled.filter("goes_on")
+        waiting, taken = (alerts.filter(state=state) for state in ("open", "acknowledged"))
+        notes = [how_bad(waiting)] if waiting.height or taken.is_empty() else []
+        notes += [f"{taken.height} acknowledged: {how_bad(taken)}"] if taken.height else []
+        lasting = alerts.filter(pl.col("state") != "resolved", "goes_on")
         tone: Tone = "bad" if "critical" in lasting["severity"] else "watch" if lasting.height else "calm"
-        return Tile("Open alerts", alerts.filter(state="open").height, note="; ".join(notes), tone=tone)
+        return Tile("Open alerts", waiting.height, note=". ".join(notes), tone=tone)
 
     def _volume(self) -> Tile:
         volumes = self.known.table("volumes").sort("day")
