@@ -168,8 +168,9 @@ def _report(known: Known, selection: Selection) -> str:
     links += [_link(known, line.as_of, name, OTHER_PAGES[name]) for name in others]
     pages = "".join(f"<li>{each}</li>" for each in links)
     told = note(
-        f"The report of {line.as_of}, line {line.number:,} of the ledger: the notebooks as they ran, each with "
-        "the champion that was in office when the run began."
+        f"The report of {line.as_of}, line {line.number:,} of the ledger: the notebooks as they ran. Notebook 05 "
+        "and Evidently look at the data with the champion that was in office when the run began: 05 at all days since "
+        "it took office, Evidently at the newest batch."
     )
     return columns(f'{told}<ul class="dash-said">{pages}</ul>', _rested_on(line))
 
