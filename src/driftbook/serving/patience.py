@@ -1,4 +1,4 @@
-"""How long a connection is waited for, how long the head of a request may be, and how often a fault is told.
+"""How long a connection is waited for, and how long the head of a request may be.
 
 Without it a caller who sends half a request and falls silent holds one of the connections there are for ever, and a
 thousand such callers shut everybody out, without any key. A proxy before the service does the same for those it lets
@@ -8,38 +8,11 @@ in; this is for who has none.
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 REQUEST_SECONDS = 20.0  # from the first byte of a request, or from the connection, until all of it is here
 LONGEST_HEAD = 65_536  # bytes of the request line and the headers
-SELDOM_SECONDS = 60.0  # between two lines in the log that say the same
-
-
-class Seldom(logging.Filter):
-    """Lets the same message through once a minute: a flood of bad requests must not fill the log.
-
-    Examples
-    --------
-    >>> seldom = Seldom()
-    >>> line = logging.makeLogRecord({"levelno": logging.WARNING, "msg": "Invalid HTTP request received."})
-    >>> seldom.filter(line), seldom.filter(line)
-    (True, False)
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._told: dict[str, float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it was not told for a while; an error is told each time."""
-        said, now = str(record.msg), time.monotonic()
-        if record.levelno < logging.ERROR and now - self._told.get(said, -SELDOM_SECONDS) < SELDOM_SECONDS:
-            return False
-        self._told[said] = now
-        return True
 
 
 class PatientProtocol(HttpToolsProtocol):

@@ -6,6 +6,7 @@ import gc
 import logging
 import socket
 import sys
+import time
 
 import uvicorn
 
@@ -14,7 +15,7 @@ from driftbook.database import open_database
 from driftbook.deployment import load_office
 from driftbook.errors import ConfigError, StateError
 from driftbook.serving.app import create_app
-from driftbook.serving.patience import PatientProtocol, Seldom
+from driftbook.serving.patience import PatientProtocol
 from driftbook.serving.security import LOOPBACK, check_binding, load_keys
 
 KEEP_ALIVE_SECONDS = 75
@@ -22,7 +23,32 @@ BACKLOG = 2_048  # connections that wait to be taken
 GRACE_SECONDS = 20  # for requests under way when the service is told to stop
 MOST_AT_ONCE = 1_000  # connections; more are answered 503 at once instead of late
 SWITCH_SECONDS = 0.0005  # between threads, so that work done aside holds up no request for long
+SELDOM_SECONDS = 60.0  # between two lines in the log that say the same
 _LOGGER = logging.getLogger(__name__)
+
+
+class Seldom(logging.Filter):
+    """Lets the same message through once a minute: a flood of bad requests must not fill the log.
+
+    Examples
+    --------
+    >>> seldom = Seldom()
+    >>> line = logging.makeLogRecord({"levelno": logging.WARNING, "msg": "Invalid HTTP request received."})
+    >>> seldom.filter(line), seldom.filter(line)
+    (True, False)
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it was not told for a while; an error is told each time."""
+        said, now = str(record.msg), time.monotonic()
+        if record.levelno < logging.ERROR and now - self._told.get(said, -SELDOM_SECONDS) < SELDOM_SECONDS:
+            return False
+        self._told[said] = now
+        return True
 
 
 def run(
