@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,17 +16,17 @@ from pathlib import Path
 TYPES = {".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".woff": "font/woff"}
 
 
+@dataclass(frozen=True, eq=False)
 class Asset:
     """A file for browsers; read when it is first asked for."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.type = TYPES[path.suffix]
+    type: str
+    read: Callable[[], bytes]
 
     @cached_property
     def content(self) -> bytes:
-        """The file's bytes."""
-        return self.path.read_bytes()
+        """Its bytes."""
+        return self.read()
 
     @cached_property
     def packed(self) -> bytes:
@@ -69,4 +69,6 @@ def load_assets(folders: Mapping[str, Path]) -> Assets:
     whole = hashlib.sha256()
     for name, path in paths.items():
         whole.update(f"{name} {path.stat().st_size} {path.stat().st_mtime_ns}\n".encode())
-    return Assets({name: Asset(path) for name, path in paths.items()}, whole.hexdigest()[:12])
+    return Assets(
+        {name: Asset(TYPES[path.suffix], path.read_bytes) for name, path in paths.items()}, whole.hexdigest()[:12]
+    )

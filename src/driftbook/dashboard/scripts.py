@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 
 from driftbook.dashboard.assets import Asset, Assets
 
@@ -27,22 +26,6 @@ PIECES = {
 }
 
 
-class Bundle(Asset):
-    """Scripts as one, each in a function of its own, so that what one says of itself ("use strict") holds for no other.
-
-    webpack's pieces may be there before what asks for them: they wait in a list.
-    """
-
-    def __init__(self, parts: Sequence[Asset]) -> None:
-        super().__init__(parts[0].path)
-        self._parts = parts
-
-    @cached_property
-    def content(self) -> bytes:
-        """The scripts, one after another."""
-        return b"".join(b"(function(){" + part.content + b"\n})();\n" for part in self._parts)
-
-
 def bundled(assets: Assets, pieces: Mapping[str, str] = PIECES) -> Assets:
     """The same files, and the pieces that are there as one more.
 
@@ -57,7 +40,8 @@ def bundled(assets: Assets, pieces: Mapping[str, str] = PIECES) -> Assets:
         names += [there[number] for number in numbers.split() if number in there]
     if not names:
         return assets
-    bundle = Bundle([assets.files[name] for name in names])
+    parts = [assets.files[name] for name in names]
+    bundle = Asset(parts[0].type, lambda: _together(parts))
     digest = hashlib.sha256(" ".join([assets.digest, *names]).encode()).hexdigest()[:12]
     return Assets({**assets.files, SCRIPTS: bundle}, digest)
 
@@ -72,3 +56,11 @@ def pack(assets: Assets) -> None:
     """Pack what every visitor asks for before the first one comes; it takes a fifth of a second."""
     for name in asked_for_early(assets):
         len(assets.files[name].packed)
+
+
+def _together(parts: Sequence[Asset]) -> bytes:
+    """Scripts as one, each in a function of its own, so that what one says of itself ("use strict") holds for no other.
+
+    webpack's pieces may be there before what asks for them: they wait in a list.
+    """
+    return b"".join(b"(function(){" + part.content + b"\n})();\n" for part in parts)
