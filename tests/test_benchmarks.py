@@ -140,6 +140,15 @@ def world(*, usable_ms: float, memory_bytes: float) -> dict[str, object]:
     return {"heated": opened, "cold": opened, "turns_ms": turns, "one": one, "at_once": once}
 
 
+def test_a_workbench_that_nobody_built_is_refused_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "reports" / "churn" / "2026-06-05").mkdir(parents=True)
+    with pytest.raises(SystemExit, match="2"):
+        dashboard.main(["--root", str(tmp_path), "--results", str(tmp_path)])
+    assert f"expected a workbench that was built, found no report in {tmp_path / 'reports'}" in capsys.readouterr().err
+
+
 def test_the_dashboards_figures_are_told_for_each_workbench_and_judged() -> None:
     worlds = {"a build": world(usable_ms=640, memory_bytes=8e8), "a year": world(usable_ms=1400, memory_bytes=9e8)}
     goals = [

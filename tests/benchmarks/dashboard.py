@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from playwright.sync_api import Browser
 
 from benchmarks.dashboard_world import make_year
 from benchmarks.machine import facts
+from benchmarks.processes import family, shared_bytes, ticks
 from driftbook.dashboard.pages import PAGES
 
 RESULTS = Path(__file__).parent / "results"
@@ -68,15 +69,15 @@ class Server:
 
     def processes(self) -> list[int]:
         """The server's process, its nursery's, then those of its kernels."""
-        return _family(self._process.pid)
+        return family(self._process.pid)
 
     def wait_until_calm(self) -> None:
         """Until the server and its kernels have nothing to do."""
         until = time.monotonic() + PATIENCE_SECONDS
-        before = _ticks(self.processes())
+        before = ticks(self.processes())
         while time.monotonic() < until:
             time.sleep(CALM_SECONDS)
-            now = _ticks(self.processes())
+            now = ticks(self.processes())
             if (now - before) / os.sysconf("SC_CLK_TCK") < CALM_SHARE * CALM_SECONDS:
                 return
             before = now
@@ -84,7 +85,7 @@ class Server:
 
     def memory(self) -> dict[str, Any]:
         """Bytes of the server, of the process its kernels are forked from, and of each kernel."""
-        server, nursery, *kernels = [_shared_bytes(pid) for pid in self.processes()]
+        server, nursery, *kernels = [shared_bytes(pid) for pid in self.processes()]
         return {"server": server, "nursery": nursery, "kernels": kernels, "all": server + nursery + sum(kernels)}
 
     def stop(self) -> None:
@@ -190,31 +191,6 @@ def _at_once(server: Server, browser: Browser) -> dict[str, Any]:
     return {**took, "memory": memory, "memory_bytes": memory["all"]}
 
 
-def _family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    found = [pid]
-    for child in children.read_text().split() if children.exists() else ():
-        found += _family(int(child))
-    return found
-
-
-def _ticks(processes: Sequence[int]) -> int:
-    """Processor time used so far, in ticks; a process that has ended counts no more."""
-    used = 0
-    for pid in processes:
-        path = Path(f"/proc/{pid}/stat")
-        if path.exists():
-            used += sum(map(int, path.read_text().rpartition(")")[2].split()[11:13]))
-    return used
-
-
-def _shared_bytes(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return 1024 * int(line.split()[1])
-    return 0
-
-
 def render(results: Mapping[str, Any]) -> str:
     """The figures as a Markdown page."""
     machine = results["machine"]
@@ -273,6 +249,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--results", type=Path, default=RESULTS)
     wish = parser.parse_args(arguments)
+    if not any((wish.root / "reports").glob("*/*/summary.json")):
+        parser.error(
+            f"expected a workbench that was built, found no report in {wish.root / 'reports'}; run: make build"
+        )
     results: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": facts()}
     results["repeats"] = wish.repeats
     with tempfile.TemporaryDirectory() as name, chromium() as browser:
