@@ -601,6 +601,29 @@ def test_what_held_before_the_first_shown_batch_leaves_no_trace() -> None:
         assert drawn[0] == drawn[1]
 
 
+def test_the_name_of_a_mark_lies_above_the_lines_of_all_marks() -> None:
+    with drawn_on(SHEETS[0]):
+        figure = figures.batch_volume(INDEX, marks=[(DAYS[3], "version 2"), (DAYS[4], "version 1")])
+    drawn = list(parsed(figure).iter())
+    lines = [
+        place
+        for place, each in enumerate(drawn)
+        if each.tag.endswith("line") and ": version" in "".join(each.itertext())
+    ]
+    names = [place for place, each in enumerate(drawn) if str(each.text).startswith("version ")]
+    assert len(lines) == len(names) == 2
+    assert max(lines) < min(names), "a longer line runs by a name"
+
+
+def test_values_with_short_names_leave_the_room_to_their_shares() -> None:
+    long = BY_VALUE.with_columns(value=pl.lit("a name that is as long as names may be"))
+    widths = []
+    for rows in (BY_VALUE.with_columns(value=pl.lit("a")), long):
+        lines = [each for each in parsed(figures.share_per_value(rows, title="x")).iter() if "x1" in each.attrib]
+        widths.append(max(float(each.attrib["x2"]) - float(each.attrib["x1"]) for each in lines))
+    assert widths[0] > widths[1] + 100
+
+
 def test_a_line_of_estimates_breaks_where_they_were_withdrawn() -> None:
     rows = [
         {"batch_id": batch_id, "metric": "accuracy", "value": value, "low": 0.7, "high": 0.9, "rows": 10}

@@ -119,11 +119,13 @@ class Panel:
 
     def marks(self, marks: Sequence[Mark], batch_ids: Sequence[str]) -> None:
         """Vertical lines at moments, named above the axis' name; names that would meet go on further lines."""
-        for (when, name), (place, row, leftward) in _placed(marks, batch_ids, left=self.left, right=self.right):
-            height, anchor = self.top - 20 - 15 * row, "end" if leftward else "start"
+        placed = _placed(marks, batch_ids, left=self.left, right=self.right)
+        tops = [self.top - 20 - 15 * row for _, (_, row, _) in placed]
+        for ((when, name), (place, _, _)), height in zip(placed, tops, strict=True):
             line = ((place, height + 3), (place, self.bottom))
             self.canvas.line(*line, color=GREY, width=1.4, dash="2 3", tip=f"{when}: {name}")
-            self.canvas.text(place, height, name, anchor=anchor, css="h")
+        for ((_, name), (place, _, leftward)), height in zip(placed, tops, strict=True):  # a line may run by a name
+            self.canvas.text(place, height, name, anchor="end" if leftward else "start", css="h")
 
 
 def mark_rows(

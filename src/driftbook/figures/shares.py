@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from driftbook.figures.canvas import BLUE, GREY, Canvas, Figure, batch_label, notice
-from driftbook.figures.letters import shorten
+from driftbook.figures.letters import shorten, text_width
 from driftbook.figures.panel import MAX_BATCHES, Mark, Panel, mark_rows, moment, over_batches
 from driftbook.tables import format_value
 
@@ -142,7 +142,8 @@ def share_per_value(shares: pl.DataFrame, *, title: str, level: float | None = N
     canvas = Canvas(height=104 + ROW * shown.height)
     how = "Square: share of the rows with that value. Line: what chance allows (95 %)."
     canvas.heading(title, f"{how} Dashed: all rows." if level is not None else how)
-    left = canvas.sheet.room(210, 110)
+    longest = max(text_width(str(value)) for value in shown["value"])
+    left = min(canvas.sheet.room(210, 110), longest + 32)
     panel = Panel(canvas, left, 56, canvas.width - left - 84, float(ROW * shown.height), _span(shown, level), (0, 1))
     panel.x_axis(format="percent")
     for line, row in enumerate(shown.iter_rows(named=True)):
