@@ -57,8 +57,7 @@ def cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScoreCache]:
 
 def plain(scored: list[Scored]) -> list[tuple[object, ...]]:
     return [
-        (each.probabilities.tolist(), each.prediction, each.prediction_score, each.flags, each.outlier_score)
-        for each in scored
+        (each.probabilities, each.prediction, each.prediction_score, each.flags, each.outlier_score) for each in scored
     ]
 
 

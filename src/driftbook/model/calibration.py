@@ -9,7 +9,7 @@ had not seen the row (out of fold), with a weak pull towards no change, so that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,9 +45,7 @@ class Calibration:
                [0.269, 0.731]])
         """
         logits = self.slope * _columns(margins) + np.asarray(self.offsets)
-        logits -= logits.max(axis=1, keepdims=True)
-        weights = np.exp(logits)
-        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+        return _shares(logits - logits.max(axis=1, keepdims=True))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that :meth:`from_json` reads back."""
@@ -60,6 +58,41 @@ class Calibration:
             return cls(slope=float(content["slope"]), offsets=tuple(float(each) for each in content["offsets"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"the calibration's description is broken ({error}); train the model again") from error
+
+
+def calibrate_each(margins: Sequence[Sequence[float]], calibrations: Sequence[Calibration]) -> list[list[float]]:
+    """The same bits as :meth:`Calibration.probabilities`, for one row of each calibration.
+
+    So little is done in plain numbers but for what numpy may round otherwise: the exponential and the sum.
+
+    Parameters
+    ----------
+    margins
+        Of each calibration: the log-odds of the second of two classes, else one per class; as many for all.
+
+    Examples
+    --------
+    >>> maps = [Calibration(slope=1.0, offsets=(0.0, 0.0)), Calibration(slope=2.0, offsets=(0.0, 0.5))]
+    >>> found = calibrate_each([[1.0], [0.3]], maps)
+    >>> found == [*maps[0].probabilities([1.0]).tolist(), *maps[1].probabilities([0.3]).tolist()]
+    True
+    """
+    logits = []
+    for given, calibration in zip(margins, calibrations, strict=True):
+        columns = given if len(given) > 1 else (0.0, *given)
+        each = [
+            calibration.slope * margin + offset for margin, offset in zip(columns, calibration.offsets, strict=True)
+        ]
+        largest = max(each)
+        logits.append([logit - largest for logit in each])
+    found: list[list[float]] = _shares(np.array(logits)).tolist()
+    return found
+
+
+def _shares(logits: Array) -> Array:
+    """Softmax of rows whose largest entry is 0."""
+    weights = np.exp(logits)
+    return np.asarray(weights / np.add.reduce(weights, axis=1, keepdims=True))
 
 
 def fit_calibration(margins: npt.ArrayLike, codes: npt.NDArray[np.int64], *, classes: int) -> Calibration:

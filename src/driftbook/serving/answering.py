@@ -30,7 +30,7 @@ MOST_TOGETHER = 64  # rows that are scored at once on the event loop
 MOST_EXPLAINED = 8  # rows whose contributions are computed there
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Job:
     """One request for predictions on its way."""
 
@@ -58,8 +58,7 @@ class Answering:
         self._log = log
         self._counters = counters
         self._cache = cache
-        self._waiting: list[_Job] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._gathering: list[_Job] = []
 
     async def predict(self, asked: Sequence[Asked], *, client: str | None, began: float) -> list[Logged]:
         """Score rows, keep them, and say what was kept, in their order.
@@ -69,14 +68,14 @@ class Answering:
         RefusalError
             503 before there is a champion, and while nothing can be kept.
         """
-        loop = asyncio.get_running_loop()
-        job = _Job(asked, client, began, loop.create_future())
+        job = _Job(asked, client, began, asyncio.get_running_loop().create_future())
         if len(asked) > MOST_TOGETHER:
             await self._answer([job], aside=True)
+        elif self._gathering and sum(len(each.asked) for each in self._gathering) + len(asked) <= MOST_TOGETHER:
+            self._gathering.append(job)
         else:
-            if not self._waiting:
-                loop.call_soon(self._begin)
-            self._waiting.append(job)
+            self._gathering = [job]
+            await self._answer(self._gathering)
         kept = await job.done
         self._count(kept)
         return kept
@@ -93,29 +92,17 @@ class Answering:
             return await asyncio.to_thread(_contributions, pairs)
         return _contributions(pairs)
 
-    async def close(self) -> None:
-        """Wait for what is under way."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _begin(self) -> None:
-        """Answer everything that waits, in portions; what is on a task is held, or it could be collected."""
-        while self._waiting:
-            rows = 0
-            jobs: list[_Job] = []
-            while self._waiting and (not jobs or rows + len(self._waiting[0].asked) <= MOST_TOGETHER):
-                jobs.append(self._waiting.pop(0))
-                rows += len(jobs[-1].asked)
-            task = asyncio.ensure_future(self._answer(jobs))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _answer(self, jobs: Sequence[_Job], *, aside: bool = False) -> None:
+    async def _answer(self, jobs: list[_Job], *, aside: bool = False) -> None:
+        """Answer all that came together; who came first does it for the others."""
         try:
+            if not aside:
+                await asyncio.sleep(0)  # what else has arrived by now comes along
+                self._close(jobs)
             duty = self._on_duty()
             entries = await asyncio.to_thread(self._score, jobs, duty) if aside else self._score(jobs, duty)
             await self._log.record([each for part in entries for each in part])
         except BaseException as error:
+            self._close(jobs)
             if len(jobs) > 1 and isinstance(error, Exception) and not isinstance(error, RefusalError):
                 for job in jobs:  # so that nobody suffers for another's row
                     await self._answer([job])
@@ -127,6 +114,10 @@ class Answering:
             for job, part in zip(jobs, entries, strict=True):
                 if not job.done.done():
                     job.done.set_result(part)
+
+    def _close(self, jobs: list[_Job]) -> None:
+        if self._gathering is jobs:
+            self._gathering = []
 
     def _on_duty(self) -> OnDuty:
         duty = self._following.on_duty
@@ -192,7 +183,7 @@ def _scores(version: LoadedVersion, scored: Scored) -> list[Scores]:
     return [
         Scores(version.number, prediction, score, probabilities)
         for prediction, score, probabilities in zip(
-            scored.prediction, scored.prediction_score, scored.probabilities.tolist(), strict=True
+            scored.prediction, scored.prediction_score, scored.probabilities, strict=True
         )
     ]
 

@@ -20,6 +20,7 @@ from driftbook.errors import SchemaError
 from driftbook.model.features import Encoder, Matrix
 
 NAN = math.nan
+LARGEST = 3.4028235677973366e38  # what is nearer to it than to the largest number of 32 bits has none
 ISO_TIME = re.compile(r"\d{4}[-/]\d\d[-/]\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|[+-]\d\d:?\d\d))?)?")
 Row = Mapping[str, Any]
 
@@ -33,6 +34,9 @@ class Flags:
     outlier: bool = False
 
 
+PLAIN = Flags()
+
+
 class RowEncoder:
     """Encodes rows of plain values: numbers, texts, times; ``None``, or no such key, is missing.
 
@@ -44,7 +48,7 @@ class RowEncoder:
     >>> matrix
     array([[31.,  1.],
            [nan, nan]], dtype=float32)
-    >>> encoder.flags(rows[1], matrix[1])
+    >>> encoder.flags(rows[1], encoder.values(rows[1]))
     Flags(unseen=('plan',), missing=('age',), outlier=False)
     """
 
@@ -72,14 +76,17 @@ class RowEncoder:
         """
         if not rows:
             return np.empty((0, self._first_code + len(self._codes)), dtype=np.float32)
-        with np.errstate(over="ignore"):
-            matrix = np.array([self._values(row) for row in rows], dtype=np.float32)
-        matrix[~np.isfinite(matrix)] = NAN
-        return matrix
+        return np.array([self.values(row) for row in rows], dtype=np.float32)
 
-    def flags(self, row: Row, encoded: Matrix) -> Flags:
-        """Values of ``row`` that the model does not know or does not have, by the encoded ones, shape (features,)."""
-        lacking = np.isnan(encoded).tolist()
+    def values(self, row: Row) -> list[float]:
+        """One row of :meth:`matrix`, still in 64 bits; for a single row numpy would take longer."""
+        return [value if -LARGEST < value < LARGEST else NAN for value in self._read(row)]
+
+    def flags(self, row: Row, encoded: Sequence[float]) -> Flags:
+        """Values of ``row`` that the model does not know or does not have, by the encoded ones."""
+        lacking = [math.isnan(value) for value in encoded]
+        if True not in lacking:
+            return PLAIN
         missing = [name for name, lacks in zip(self._numeric, lacking, strict=False) if lacks]
         missing += [name for name in self._dates if read_time(name, row.get(name)) is None]
         unseen: list[str] = []
@@ -88,7 +95,7 @@ class RowEncoder:
                 (missing if read_text(row.get(name)) is None else unseen).append(name)
         return Flags(unseen=tuple(unseen), missing=tuple(missing))
 
-    def _values(self, row: Row) -> list[float]:
+    def _read(self, row: Row) -> list[float]:
         get = row.get
         values = [read_number(name, get(name)) for name in self._numeric]
         for derived in self._derived:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,6 @@ import numpy.typing as npt
 
 from driftbook.errors import ModelError
 from driftbook.model.boosting import margins
-from driftbook.model.calibration import Array
 from driftbook.model.features import Matrix
 
 if TYPE_CHECKING:
@@ -29,16 +27,6 @@ MOST_NODES = 200_000
 PROBES = 64
 NEIGHBOURS = 4  # of the intercept as numpy computes it, which may differ in the last bits
 Places = npt.NDArray[np.intp]
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """The trees of one booster: where they stand, how many margins they make, what these begin with."""
-
-    first: int
-    last: int
-    outputs: int
-    base: Matrix
 
 
 class Grove:
@@ -62,41 +50,37 @@ class Grove:
     >>> from driftbook.model.bundle import load_xgboost
     >>> data = load_xgboost().DMatrix(np.array([[0.0], [1.0]] * 20), [0, 1] * 20)
     >>> booster = load_xgboost().train({"objective": "binary:logistic"}, data, 3)
-    >>> row = np.array([[1.0]], dtype=np.float32)
-    >>> bool(Grove([(booster, 1)], width=1).margins(row)[0] == margins(booster, row))
+    >>> Grove([(booster, 1)], width=1).margins([1.0]) == margins(booster, np.ones((1, 1), np.float32)).tolist()
     True
     """
 
     def __init__(self, boosters: Sequence[tuple[xgboost.Booster, int]], *, width: int) -> None:
         trees: list[dict[str, Any]] = []
-        self._parts: list[_Part] = []
+        lanes: list[range] = []
+        intercepts: list[np.float32] = []
         for booster, outputs in boosters:
             learner = json.loads(bytes(booster.save_raw(raw_format="json")))["learner"]
             found = learner["gradient_booster"]["model"]["trees"]
             if any(tree["categories"] for tree in found) or len(found) % outputs:
                 raise ModelError("expected trees without categories, found others; XGBoost itself must read them")
-            base = np.full(outputs, _intercept(learner, outputs), dtype=np.float32)
-            self._parts.append(_Part(len(trees), len(trees) + len(found), outputs, base))
+            lanes += [range(len(trees) + at, len(trees) + len(found), outputs) for at in range(outputs)]
+            intercepts += [_intercept(learner, outputs)] * outputs
             trees += found
-        self._plant(trees, width=width)
-        probes = _probes(trees, width=width)
-        self._parts = [
-            self._settled(part, probes, margins(booster, probes))
-            for part, (booster, _) in zip(self._parts, boosters, strict=True)
-        ]
+        self._plant([*trees, *map(_bare, intercepts), _bare(np.float32(0))], width=width)
+        self._lanes = _even(lanes, trees=len(trees))
+        probes, first = _probes(trees, width=width), 0
+        for booster, outputs in boosters:
+            self._settle(booster, slice(first, first + outputs), probes)
+            first += outputs
 
-    def margins(self, row: Matrix) -> list[Array]:
-        """Margins of one encoded row, shape (1, features): per booster of shape (1,) or (1, outputs)."""
-        leaves = self._leaves(row)
-        return [_summed(part, leaves) for part in self._parts]
-
-    def _leaves(self, row: Matrix) -> Matrix:
-        """The leaf of each tree."""
-        both = np.concatenate((row[0], -row[0]))
+    def margins(self, row: Sequence[float]) -> list[float]:
+        """Margins of one encoded row, of all outputs of all boosters in their order."""
+        both = np.array([*row, *(-value for value in row)], dtype=np.float32)
         at = self._roots
         for _ in range(self._depth):
-            at = self._first.take(at) + (both.take(self._features.take(at)) >= self._limits.take(at))
-        return self._values.take(at)
+            at = self._first[at] + (both[self._features[at]] >= self._limits[at])
+        sums: list[float] = np.add.accumulate(self._values[at][self._lanes], axis=1)[:, -1].tolist()
+        return sums
 
     def _plant(self, trees: Sequence[dict[str, Any]], *, width: int) -> None:
         """Lay all trees into one table, level by level, the two children of a node side by side."""
@@ -131,21 +115,27 @@ class Grove:
         self._limits = np.array(limits, dtype=np.float32)
         self._values = np.array(values, dtype=np.float32)
 
-    def _settled(self, part: _Part, probes: Matrix, expected: Array) -> _Part:
-        """The part with the intercept that gives XGBoost's bits on every probe."""
-        leaves = [self._leaves(probes[at : at + 1]) for at in range(len(probes))]
-        for base in _neighbours(part.base):
-            tried = _Part(part.first, part.last, part.outputs, base)
-            if all(np.array_equal(_summed(tried, each)[0], want) for each, want in zip(leaves, expected, strict=True)):
-                return tried
+    def _settle(self, booster: xgboost.Booster, lanes: slice, probes: Matrix) -> None:
+        """Find the intercept that gives XGBoost's bits on every probe."""
+        expected = margins(booster, probes).reshape(len(probes), -1).tolist()
+        intercepts = self._lanes[lanes, 0]  # where trees begin their nodes lie: a bare one has no other
+        for tried in _neighbours(self._values[intercepts[0]]):
+            self._values[intercepts] = tried
+            if [self.margins(row)[lanes] for row in probes.tolist()] == expected:
+                return
         raise ModelError("expected the margins of XGBoost, found others; it must compute them itself")
 
 
-def _summed(part: _Part, leaves: Matrix) -> Array:
-    """Leaves added to the intercept one after another, in 32 bits."""
-    mine = leaves[part.first : part.last].reshape(-1, part.outputs)
-    total: Array = np.add.accumulate(np.concatenate((part.base[None], mine)), axis=0)[-1].astype(np.float64)
-    return total if part.outputs == 1 else total[None]
+def _bare(value: np.float32) -> dict[str, Any]:
+    """A tree of one leaf."""
+    return {"left_children": [-1], "split_conditions": [value]}
+
+
+def _even(lanes: Sequence[range], *, trees: int) -> Places:
+    """Which trees are summed to each margin, shape (margins, longest): first its intercept, last trees of zero."""
+    longest = max(map(len, lanes))
+    zero = trees + len(lanes)
+    return np.array([[trees + at, *lane, *[zero] * (longest - len(lane))] for at, lane in enumerate(lanes)])
 
 
 def _intercept(learner: dict[str, Any], outputs: int) -> np.float32:
@@ -176,7 +166,7 @@ def _probes(trees: Sequence[dict[str, Any]], *, width: int) -> Matrix:
     return rows
 
 
-def _neighbours(base: Matrix) -> list[Matrix]:
+def _neighbours(base: np.float32) -> list[np.float32]:
     """The intercept and those next to it."""
     found, low, high = [base], base, base
     for _ in range(NEIGHBOURS):

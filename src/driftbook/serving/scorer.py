@@ -16,26 +16,24 @@ from pathlib import Path
 import numpy as np
 
 from driftbook.model.bundle import SCHEMA_FILE, Bundle
-from driftbook.model.calibration import Array
+from driftbook.model.calibration import Array, Calibration
 from driftbook.model.explain import BASE, decided_contributions
 from driftbook.model.features import Matrix
 from driftbook.model.outliers import THRESHOLD_FILE, OutlierDetector, as_scores
 from driftbook.serving.encoding import Flags, Row, RowEncoder
 from driftbook.serving.margins import quick_margins
 
-PLAIN = Flags()
-
 
 @dataclass(frozen=True, slots=True)
 class Scored:
     """What a model says of some rows, each field in their order.
 
-    ``probabilities`` has shape (rows, classes); ``prediction`` and ``prediction_score`` are those of
+    ``probabilities`` is of each class; ``prediction`` and ``prediction_score`` are those of
     :meth:`driftbook.model.bundle.Bundle.score`; ``outlier_score`` is ``None`` where the model has no detector, or was
     not asked.
     """
 
-    probabilities: Array
+    probabilities: list[list[float]]
     prediction: list[str]
     prediction_score: list[float]
     flags: list[Flags]
@@ -45,14 +43,15 @@ class Scored:
 class ServedModel:
     """A bundle ready to score rows of plain values; safe to use from several threads.
 
-    ``digest`` stands for the files it was loaded from: the same digest, the same scores. ``trees`` are the boosters it
-    asks, each with its number of outputs: of the model itself and, if it has one, of its detector.
+    ``digest`` stands for the files it was loaded from: the same digest, the same scores. ``encoder`` reads its rows.
+    ``trees`` are the boosters it asks, each with its number of outputs: of the model itself and, if it has one, of its
+    detector.
     """
 
     def __init__(self, bundle: Bundle, detector: OutlierDetector | None = None, *, digest: bytes = b"") -> None:
         self.digest = digest
         self._bundle, self._detector = bundle, detector
-        self._encoder = RowEncoder(bundle.encoder)
+        self.encoder = RowEncoder(bundle.encoder)
         self.trees = [(bundle.booster, 1 if bundle.task == "binary" else len(bundle.classes))]
         if detector is not None:
             self.trees.append((detector.booster, 1))
@@ -99,9 +98,14 @@ class ServedModel:
         return encoder.numeric, tuple(encoder.derived.items()), tuple(encoder.categories.items())
 
     @property
+    def calibration(self) -> Calibration:
+        """From margins to probabilities."""
+        return self._bundle.calibration
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Raw columns the model reads; others in a row are ignored."""
-        return self._encoder.columns
+        return self.encoder.columns
 
     def score(self, rows: Sequence[Row], *, outliers: bool = True) -> Scored:
         """Predictions of ``rows``; what the model does not know is scored and flagged.
@@ -123,38 +127,41 @@ class ServedModel:
 
     def encode(self, rows: Sequence[Row]) -> Matrix:
         """What the model sees of rows, shape (rows, features): rows that are alike here get the same scores."""
-        return self._encoder.matrix(rows)
+        return self.encoder.matrix(rows)
 
     def compute(self, matrix: Matrix, *, outliers: bool = True) -> Array:
         """Probabilities of encoded rows, and last their outlier score (NaN without one), shape (rows, classes + 1)."""
         if not len(matrix):
             return np.empty((0, len(self.classes) + 1))
-        return self.numbers(*(margins(matrix) for margins in self._margins[: 1 + outliers]))
-
-    def numbers(self, margins: Array, oddness: Array | None = None) -> Array:
-        """As :meth:`compute`, from the margins of ``trees``."""
-        found = np.full((len(margins), len(self.classes) + 1), np.nan)
-        found[:, :-1] = self._bundle.calibration.probabilities(margins)
-        if oddness is not None:
-            found[:, -1] = as_scores(oddness)
+        margins = [margins(matrix) for margins in self._margins[: 1 + outliers]]
+        found = np.full((len(matrix), len(self.classes) + 1), np.nan)
+        found[:, :-1] = self.calibration.probabilities(margins[0])
+        if len(margins) > 1:
+            found[:, -1] = as_scores(margins[1])
         return found
 
     def tell(self, rows: Sequence[Row], matrix: Matrix, numbers: Array) -> Scored:
         """What :meth:`compute` found of ``rows``, in words."""
-        probabilities = numbers[:, :-1]
-        decided = probabilities.argmax(axis=1).tolist()
-        values = probabilities.tolist()
-        if self.task == "binary":
-            scores = [each[1] for each in values]
-        else:
-            scores = [each[at] for each, at in zip(values, decided, strict=True)]
         oddness = [None if math.isnan(each) else each for each in numbers[:, -1].tolist()]
+        flags = [self.encoder.flags(row, encoded) for row, encoded in zip(rows, matrix.tolist(), strict=True)]
+        return self.say(numbers[:, :-1].tolist(), flags, oddness)
+
+    def say(
+        self, probabilities: list[list[float]], flags: Sequence[Flags], outlier_score: Sequence[float | None]
+    ) -> Scored:
+        """The decisions that follow from what was found of some rows."""
+        decided = [each.index(max(each)) for each in probabilities]
+        shown = decided if self.task == "multiclass" else [1] * len(decided)
+        threshold = self._detector.threshold if self._detector else 1.0
         return Scored(
             probabilities=probabilities,
             prediction=[self.classes[at] for at in decided],
-            prediction_score=scores,
-            flags=self._flags(rows, matrix, oddness),
-            outlier_score=oddness,
+            prediction_score=[each[at] for each, at in zip(probabilities, shown, strict=True)],
+            flags=[
+                replace(each, outlier=True) if odd is not None and odd > threshold else each
+                for each, odd in zip(flags, outlier_score, strict=True)
+            ],
+            outlier_score=list(outlier_score),
         )
 
     def contributions(self, row: Row) -> dict[str, float]:
@@ -162,16 +169,7 @@ class ServedModel:
 
         Exact TreeSHAP, as :func:`driftbook.model.explain.contributions`; the key ``(base)`` holds the base value.
         """
-        matrix = self._encoder.matrix([row])
+        matrix = self.encoder.matrix([row])
         with self._explaining:
             values = decided_contributions(self._bundle, matrix)[0].tolist()
         return dict(zip((*self._bundle.encoder.features, BASE), values, strict=True))
-
-    def _flags(self, rows: Sequence[Row], matrix: Matrix, oddness: Sequence[float | None]) -> list[Flags]:
-        lacking = np.asarray(np.isnan(matrix).any(axis=1)).tolist()
-        threshold = self._detector.threshold if self._detector else 1.0
-        found = []
-        for row, encoded, lacks, odd in zip(rows, matrix, lacking, oddness, strict=True):
-            flags = self._encoder.flags(row, encoded) if lacks else PLAIN
-            found.append(replace(flags, outlier=True) if odd is not None and odd > threshold else flags)
-        return found

@@ -134,6 +134,5 @@ async def open_service(case: UseCase, settings: Settings, *, allow_event_time: b
         try:
             yield service
         finally:
-            await service.answering.close()
             stopping.set()
             await caring  # which drains the log once more
