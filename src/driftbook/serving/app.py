@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -119,7 +119,14 @@ class Surroundings:
                 told = f"expected a request to {', '.join(sorted(self._hosts))}"
                 await _answer(RefusalError(421, told))(scope, receive, watch)
             elif scope["path"] in DIRECT and scope["method"] == "POST":
-                await self._call(DIRECT[scope["path"]], scope, receive, watch)
+                # past FastAPI's router, which would take as long as scoring a row does
+                scope["app"] = self._owner
+                try:
+                    response = await DIRECT[scope["path"]](Request(scope, receive))
+                except RefusalError as refusal:
+                    response = _answer(refusal)
+                status = response.status_code
+                await response(scope, receive, send)
             else:
                 await self._app(scope, receive, watch)
         except ClientDisconnect:
@@ -133,17 +140,6 @@ class Surroundings:
         finally:
             route = scope["path"] if scope["path"] in self._paths else "other"
             service.counters.add_request(route, status or 499, time.perf_counter() - began)
-
-    async def _call(
-        self, endpoint: Callable[[Request], Awaitable[Response]], scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        """Call an endpoint without going through FastAPI's router, which would take as long as scoring a row does."""
-        scope["app"] = self._owner
-        try:
-            response = await endpoint(Request(scope, receive))
-        except RefusalError as refusal:
-            response = _answer(refusal)
-        await response(scope, receive, send)
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
