@@ -94,7 +94,8 @@ async def send(
     for number in range(total):
         due = began + number / rate
         while (ahead := due - time.perf_counter()) > 0:
-            await asyncio.sleep(ahead - SPIN_SECONDS if ahead > SPIN_SECONDS else 0)
+            waiting = len(times) < number  # for an answer: busily, or waking up would count as the service's time
+            await asyncio.sleep(0 if waiting or ahead < SPIN_SECONDS else ahead - SPIN_SECONDS)
         late = max(late, -ahead)
         free = next((line for line in connections if line.idle), connections[number % lines])
         free.send(due, requests[number % len(requests)])
