@@ -1,7 +1,7 @@
 """Scores of rows seen before, kept in a Redis: optional, and seldom worth it.
 
 Looking a row up costs a way to Redis and back, scoring it costs XGBoost a fraction of a millisecond, so with one model
-of two classes the cache loses (``python -m benchmarks service``); it pays for models with many classes or thousands of
+of two classes the cache loses (``python -m benchmarks.service``); it pays for models with many classes or thousands of
 trees, or where several processes get the same few rows. What is kept is a pure function of the key: the digest of a
 version's files and of what that version sees of the row, so a promotion needs no clearing and a hit has the same
 bits. The prediction is logged as any other. Whoever may write to that Redis can forge scores: guard it like the models.
