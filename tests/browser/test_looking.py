@@ -92,7 +92,7 @@ def drift_agrees(records: Records, visit: Visit) -> None:
     features = rows.filter(role="feature")["column"].to_list()
     assert columns["features drifted"].startswith(f"{heard} of {len(features)}")
     assert columns["strongest signal"].startswith(f"{strongest['excess']:.3g}×")
-    offered = visit.field("Column").locator("option").all_inner_texts()
+    offered = visit.options("Column")
     assert {name for name in features if any(text.startswith(name) for text in offered)} == set(features)
 
 
@@ -199,8 +199,7 @@ def test_the_widgets_scripts_come_as_one_file_and_no_piece_is_asked_for_by_itsel
 
 def test_a_column_is_chosen_and_its_distribution_and_history_are_shown(visit):
     visit.turn_to("drift")
-    options = visit.field("Column").locator("option").all_inner_texts()
-    chosen = next(text for text in options if text.startswith("support_calls"))
+    chosen = next(text for text in visit.options("Column") if text.startswith("support_calls"))
     visit.choose("Column", chosen)
     expect(visit.card("Distribution of the chosen column")).to_contain_text("support_calls")
     assert "support_calls" in visit.figures("Distribution of the chosen column").get_attribute("aria-label")

@@ -108,6 +108,12 @@ class Visit:
         row = self.page.locator(".widget-dropdown:visible").filter(has_text=re.compile(f"^\\s*{label}"))
         return row.locator("select")
 
+    def options(self, label: str) -> list[str]:
+        """What a list offers, once it is drawn: a page's first card comes before its lists."""
+        found = self.field(label).locator("option")
+        found.first.wait_for(state="attached")
+        return found.all_inner_texts()
+
     def days(self) -> int:
         """How many steps the slider has."""
         return int(float(self.handle().get_attribute("aria-valuemax") or 0)) + 1
