@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served_models import CASE, ROW, make_models
+from served_models import CASE, ROW, appoint, make_models
 
 from driftbook.config import Settings
-from driftbook.errors import DataError
-from driftbook.serving.answering import MOST_TOGETHER
+from driftbook.errors import DataError, StateError
+from driftbook.serving.answering import MOST_TOGETHER, answered_by
 from driftbook.serving.bodies import Asked
 from driftbook.serving.logged import Logged
 from driftbook.serving.service import Service, open_service
@@ -38,10 +38,11 @@ async def opened(settings: Settings, inserts: list[int]) -> AsyncIterator[Servic
         yield service
 
 
-def ask(service: Service, entity: str, rows: int = 1) -> Awaitable[list[Logged]]:
+async def ask(service: Service, entity: str, rows: int = 1) -> list[Logged]:
     features = {name: value for name, value in ROW.items() if name != "customer"}
     asked = [Asked(dict(features), f"{entity}-{at}" if rows > 1 else entity) for at in range(rows)]
-    return service.answering.predict(asked, client=None, began=0.0)
+    kept, _ = await service.answering.predict(asked, client=None, began=0.0)
+    return kept
 
 
 def play(settings: Settings, story: Callable[[Service], Awaitable[Any]]) -> tuple[Any, list[int]]:
@@ -96,6 +97,36 @@ def test_nobody_suffers_for_anothers_row(settings: Settings) -> None:
     assert inserts == [1, 1]
 
 
+def test_what_cannot_be_kept_is_not_tried_again_row_by_row(settings: Settings) -> None:
+    tries: list[int] = []
+
+    async def story(service: Service) -> list[Any]:
+        async def refuse(entries: list[Logged]) -> None:
+            tries.append(len(entries))
+            raise StateError("the disk is full")
+
+        service.log.record = refuse  # type: ignore[assignment,method-assign]
+        return await asyncio.gather(*(ask(service, f"c-{at}") for at in range(3)), return_exceptions=True)
+
+    found, _ = play(settings, story)
+    assert [type(each) for each in found] == [StateError] * 3
+    assert tries == [3]
+
+
+def test_contributions_are_of_the_version_that_answered_though_another_took_over_meanwhile(settings: Settings) -> None:
+    row = Asked({name: value for name, value in ROW.items() if name != "customer"}, "c-1")
+
+    async def story(service: Service) -> tuple[list[dict[str, float]], dict[str, float]]:
+        kept, duty = await service.answering.predict([row], client=None, began=0.0)
+        answered = next(each for each in duty.versions.values() if each.number == answered_by(kept[0]).version)
+        appoint(settings, 2 if answered.number == 1 else 1, action="promote")
+        assert service.following.refresh()
+        return await service.answering.explain([row], kept, duty), answered.model.contributions(row.features)
+
+    ([found], expected), _ = play(settings, story)
+    assert found == expected
+
+
 def test_who_answers_for_others_does_not_leave_them_waiting_when_cancelled(settings: Settings) -> None:
     async def story(service: Service) -> list[Any]:
         tasks = [asyncio.ensure_future(ask(service, f"c-{at}")) for at in range(3)]
@@ -104,8 +135,9 @@ def test_who_answers_for_others_does_not_leave_them_waiting_when_cancelled(setti
         found = await asyncio.gather(*tasks, return_exceptions=True)
         return [*found, await ask(service, "c-4")]
 
-    (*found, after), inserts = play(settings, story)
-    assert [type(each) for each in found] == [asyncio.CancelledError] * 3
+    (first, *others, after), inserts = play(settings, story)
+    assert isinstance(first, asyncio.CancelledError)
+    assert [(each.status, each.detail) for each in others] == [(503, "the service is stopping; ask again")] * 2
     assert (after[0].entity, inserts) == ("c-4", [1])
 
 

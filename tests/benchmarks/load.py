@@ -50,20 +50,19 @@ class Line(asyncio.Protocol):
         return self._due is None and not self._waiting
 
     def _next(self) -> None:
-        if not self._waiting:
-            self._due = None
-            return
-        self._due, request = self._waiting.popleft()
-        if self._transport is None:
-            self._answered(0)
-        else:
-            self._transport.write(request)
+        self._due = None
+        while self._waiting and self._due is None:
+            self._due, request = self._waiting.popleft()
+            if self._transport is None:
+                self._count(0)
+            else:
+                self._transport.write(request)
 
-    def _answered(self, status: int) -> None:
+    def _count(self, status: int) -> None:
         assert self._due is not None
         self._times.append(time.perf_counter() - self._due)
         self._statuses.append(status)
-        self._next()
+        self._due = None
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -74,7 +73,8 @@ class Line(asyncio.Protocol):
         length = int(head[at + 15 :].split(b"\r\n", 1)[0])
         if len(rest) >= length:
             self._buffer = rest[length:]
-            self._answered(int(head[9:12]))
+            self._count(int(head[9:12]))
+            self._next()
 
 
 async def send(

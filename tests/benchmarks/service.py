@@ -113,6 +113,8 @@ class _Caller:
             if good:
                 best = found
             rate = rate * STEP if good else rate / 2
+            if rate < 1:
+                raise RuntimeError(f"expected a server that sustains a request a second, found {found}")
 
 
 @contextmanager

@@ -61,14 +61,19 @@ class Calibration:
 
 
 def calibrate_each(margins: Sequence[Sequence[float]], calibrations: Sequence[Calibration]) -> list[list[float]]:
-    """The same bits as :meth:`Calibration.probabilities`, for one row of each calibration.
+    """The same bits as :meth:`Calibration.probabilities`, for one row of each of several calibrations.
 
-    So little is done in plain numbers but for what numpy may round otherwise: the exponential and the sum.
+    For so few numbers numpy takes longer to begin than to compute. It does the exponential and the sum, which plain
+    numbers may round otherwise.
 
     Parameters
     ----------
     margins
-        Of each calibration: the log-odds of the second of two classes, else one per class; as many for all.
+        By calibration: the log-odds of the second of two classes, else one per class; as many for all.
+
+    Returns
+    -------
+    By calibration, the probability of every class.
 
     Examples
     --------
@@ -90,7 +95,7 @@ def calibrate_each(margins: Sequence[Sequence[float]], calibrations: Sequence[Ca
 
 
 def _shares(logits: Array) -> Array:
-    """Softmax of rows whose largest entry is 0."""
+    """Softmax by row, shape (rows, classes), of logits of which the largest in a row is 0."""
     weights = np.exp(logits)
     return np.asarray(weights / np.add.reduce(weights, axis=1, keepdims=True))
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from driftbook.config import UseCase
+from driftbook.errors import StateError
 from driftbook.serving.bodies import Asked
 from driftbook.serving.cache import ScoreCache
 from driftbook.serving.counters import Counters
@@ -37,7 +38,7 @@ class _Job:
     asked: Sequence[Asked]
     client: str | None
     began: float
-    done: asyncio.Future[list[Logged]]
+    done: asyncio.Future[tuple[list[Logged], OnDuty]]
 
 
 class Answering:
@@ -60,8 +61,8 @@ class Answering:
         self._cache = cache
         self._gathering: list[_Job] = []
 
-    async def predict(self, asked: Sequence[Asked], *, client: str | None, began: float) -> list[Logged]:
-        """Score rows, keep them, and say what was kept, in their order.
+    async def predict(self, asked: Sequence[Asked], *, client: str | None, began: float) -> tuple[list[Logged], OnDuty]:
+        """Score rows, keep them, and say what was kept, in their order, and who was on duty.
 
         Raises
         ------
@@ -76,24 +77,23 @@ class Answering:
         else:
             self._gathering = [job]
             await self._answer(self._gathering)
-        kept = await job.done
+        kept, duty = await job.done
         self._count(kept)
-        return kept
+        return kept, duty
 
-    async def explain(self, asked: Sequence[Asked], kept: Sequence[Logged]) -> list[dict[str, float]]:
+    async def explain(self, asked: Sequence[Asked], kept: Sequence[Logged], duty: OnDuty) -> list[dict[str, float]]:
         """Contribution of each feature to each answer, by the version that gave it."""
-        duty = self._on_duty()
         versions = {version.number: version for version in duty.versions.values()}
-        pairs = [
-            (versions.get(answered_by(each).version, duty.champion), row.features)
-            for row, each in zip(asked, kept, strict=True)
-        ]
+        pairs = [(versions[answered_by(each).version], row.features) for row, each in zip(asked, kept, strict=True)]
         if len(pairs) > MOST_EXPLAINED:
             return await asyncio.to_thread(_contributions, pairs)
         return _contributions(pairs)
 
     async def _answer(self, jobs: list[_Job], *, aside: bool = False) -> None:
-        """Answer all that came together; who came first does it for the others."""
+        """Answer all that came together; who came first does it for the others.
+
+        It is stopped only when the service is, and then the others are told so.
+        """
         try:
             if not aside:
                 await asyncio.sleep(0)  # what else has arrived by now comes along
@@ -103,17 +103,19 @@ class Answering:
             await self._log.record([each for part in entries for each in part])
         except BaseException as error:
             self._close(jobs)
-            if len(jobs) > 1 and isinstance(error, Exception) and not isinstance(error, RefusalError):
+            stopped = not isinstance(error, Exception)
+            if len(jobs) > 1 and not stopped and not isinstance(error, RefusalError | StateError):
                 for job in jobs:  # so that nobody suffers for another's row
                     await self._answer([job])
                 return
             for job in jobs:
                 if not job.done.done():
-                    job.done.set_exception(error)
+                    told = RefusalError(503, "the service is stopping; ask again", {"Retry-After": "5"})
+                    job.done.set_exception(told if stopped and job is not jobs[0] else error)
         else:
             for job, part in zip(jobs, entries, strict=True):
                 if not job.done.done():
-                    job.done.set_result(part)
+                    job.done.set_result((part, duty))
 
     def _close(self, jobs: list[_Job]) -> None:
         if self._gathering is jobs:

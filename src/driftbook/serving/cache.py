@@ -63,7 +63,7 @@ class ScoreCache:
         SchemaError
             If a value is of the wrong type, naming its field.
         """
-        matrices = [model.encode(rows) for model in models]
+        matrices = [model.encoder.matrix(rows) for model in models]
         pairs = list(zip(models, matrices, strict=True))
         keys = [key for at, pair in enumerate(pairs) for key in _keys(*pair, outliers=at == 0)]
         kept = self._look_up(keys)

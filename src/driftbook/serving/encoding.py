@@ -79,7 +79,7 @@ class RowEncoder:
         return np.array([self.values(row) for row in rows], dtype=np.float32)
 
     def values(self, row: Row) -> list[float]:
-        """One row of :meth:`matrix`, still in 64 bits; for a single row numpy would take longer."""
+        """One row as in :meth:`matrix`, in 64 bits still, a number per feature; raises what that raises."""
         return [value if -LARGEST < value < LARGEST else NAN for value in self._read(row)]
 
     def flags(self, row: Row, encoded: Sequence[float]) -> Flags:

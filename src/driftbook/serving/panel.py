@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from driftbook.errors import ModelError
 from driftbook.model.calibration import calibrate_each
 from driftbook.model.outliers import as_scores
 from driftbook.serving.encoding import Row
@@ -50,7 +49,7 @@ class Panel:
         """One pass, or one per model where there are too many trees for one."""
         try:
             return [_Pass(models, outliers=models[0] is self.models[0])]
-        except (ModelError, KeyError, ValueError) as error:
+        except Exception as error:  # whatever is in the trees, XGBoost itself can read them
             if len(models) > 1:
                 return [each for model in models for each in self._planned((model,))]
             _LOGGER.warning("single rows are left to XGBoost: %s", error)
@@ -78,6 +77,6 @@ class _Pass:
         oddness: list[float | None] = as_scores(np.array(margins[self._last :])).tolist() or [None]
         flags = [first.encoder.flags(rows[0], values)]
         return [
-            model.say([probabilities], flags, oddness if model is first else [None])
+            model.decide([probabilities], flags, oddness if model is first else [None])
             for model, probabilities in zip(self._models, found, strict=True)
         ]

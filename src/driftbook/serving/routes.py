@@ -96,12 +96,12 @@ async def predict(request: Request) -> Response:
     body = await _body(request, service)
     asked = service.bodies.read_rows(body)
     try:
-        kept = await service.answering.predict(asked, client=None if key is None else key.name, began=began)
+        kept, duty = await service.answering.predict(asked, client=None if key is None else key.name, began=began)
     except StateError as error:
         raise _unkept(error) from error
     told = [answers.prediction_answer(each, outlier_score=switches.get("outlier_score", False)) for each in kept]
     if switches.get("contributions"):
-        for answer, contributions in zip(told, await service.answering.explain(asked, kept), strict=True):
+        for answer, contributions in zip(told, await service.answering.explain(asked, kept, duty), strict=True):
             answer["contributions"] = contributions
     content = to_json(told if body.lstrip()[:1] == b"[" else told[0])
     service.counters.add_latency({answered_by(each).version for each in kept}, time.perf_counter() - began)

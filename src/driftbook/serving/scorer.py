@@ -28,7 +28,7 @@ from driftbook.serving.margins import quick_margins
 class Scored:
     """What a model says of some rows, each field in their order.
 
-    ``probabilities`` is of each class; ``prediction`` and ``prediction_score`` are those of
+    ``probabilities`` has one entry per class and row; ``prediction`` and ``prediction_score`` are those of
     :meth:`driftbook.model.bundle.Bundle.score`; ``outlier_score`` is ``None`` where the model has no detector, or was
     not asked.
     """
@@ -52,7 +52,7 @@ class ServedModel:
         self.digest = digest
         self._bundle, self._detector = bundle, detector
         self.encoder = RowEncoder(bundle.encoder)
-        self.trees = [(bundle.booster, 1 if bundle.task == "binary" else len(bundle.classes))]
+        self.trees = [(bundle.booster, 1 if len(bundle.classes) == 2 else len(bundle.classes))]
         if detector is not None:
             self.trees.append((detector.booster, 1))
         self._margins = [quick_margins(booster, width=self.width, outputs=outputs) for booster, outputs in self.trees]
@@ -122,12 +122,8 @@ class ServedModel:
         SchemaError
             If a value is of the wrong type, naming its field.
         """
-        matrix = self.encode(rows)
+        matrix = self.encoder.matrix(rows)
         return self.tell(rows, matrix, self.compute(matrix, outliers=outliers))
-
-    def encode(self, rows: Sequence[Row]) -> Matrix:
-        """What the model sees of rows, shape (rows, features): rows that are alike here get the same scores."""
-        return self.encoder.matrix(rows)
 
     def compute(self, matrix: Matrix, *, outliers: bool = True) -> Array:
         """Probabilities of encoded rows, and last their outlier score (NaN without one), shape (rows, classes + 1)."""
@@ -144,12 +140,12 @@ class ServedModel:
         """What :meth:`compute` found of ``rows``, in words."""
         oddness = [None if math.isnan(each) else each for each in numbers[:, -1].tolist()]
         flags = [self.encoder.flags(row, encoded) for row, encoded in zip(rows, matrix.tolist(), strict=True)]
-        return self.say(numbers[:, :-1].tolist(), flags, oddness)
+        return self.decide(numbers[:, :-1].tolist(), flags, oddness)
 
-    def say(
+    def decide(
         self, probabilities: list[list[float]], flags: Sequence[Flags], outlier_score: Sequence[float | None]
     ) -> Scored:
-        """The decisions that follow from what was found of some rows."""
+        """The decisions that follow from what was found of some rows, each given in their order."""
         decided = [each.index(max(each)) for each in probabilities]
         shown = decided if self.task == "multiclass" else [1] * len(decided)
         threshold = self._detector.threshold if self._detector else 1.0
