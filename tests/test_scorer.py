@@ -19,6 +19,7 @@ from driftbook.config import UseCase
 from driftbook.errors import ModelError, SchemaError
 from driftbook.model.boosting import margins
 from driftbook.model.bundle import MODEL_FILE, Bundle
+from driftbook.model.calibration import Calibration
 from driftbook.model.explain import contributions
 from driftbook.model.outliers import OutlierDetector, fit_detector
 from driftbook.model.training import fit_quickly
@@ -244,7 +245,9 @@ def test_models_side_by_side_say_what_each_says_alone(model: ServedModel, case: 
         rows = rows.filter(pl.col("plan") != "pro")
     if also == "has three classes":
         rows, of = rows.with_columns(target=pl.col("plan")), multiclass_case()
-    other = ServedModel(fit_quickly(of, rows, seed=2))
+    bundle = fit_quickly(of, rows, seed=2)
+    offsets = tuple(0.2 * at for at in range(len(bundle.classes)))
+    other = ServedModel(replace(bundle, calibration=Calibration(slope=0.7, offsets=offsets)))
     panel = Panel([model, other])
     asked = odd_rows(100, seed=13).to_dicts()
     alone = [[model.score([row]), other.score([row], outliers=False)] for row in asked]
@@ -255,11 +258,24 @@ def test_models_side_by_side_say_what_each_says_alone(model: ServedModel, case: 
     )
 
 
-def test_several_outputs_go_the_quick_way_too() -> None:
-    bundle = fit_quickly(multiclass_case(), labelled_rows().with_columns(target=pl.col("plan")), seed=1)
-    grove = Grove([(bundle.booster, 3)], width=len(bundle.encoder.features))
-    matrix = bundle.encoder.matrix(odd_rows(100, seed=12))
-    assert [grove.margins(row) for row in matrix.tolist()] == margins(bundle.booster, matrix).tolist()
+@pytest.mark.parametrize("targets", [["basic", "pro"], ["basic", "plus", "pro"]])
+def test_models_of_many_classes_side_by_side_are_calibrated_each_by_its_own_map(
+    targets: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = labelled_rows().with_columns(target=pl.col("plan")).filter(pl.col("plan").is_in(targets))
+    models = []
+    for seed in (1, 2):
+        bundle = fit_quickly(multiclass_case(), rows, seed=seed)
+        offsets = tuple(0.3 * seed * at for at in range(len(targets)))
+        models.append(ServedModel(replace(bundle, calibration=Calibration(slope=0.5 + seed, offsets=offsets))))
+    panel, asked = Panel(models), odd_rows(100, seed=17).to_dicts()
+    alone = [[models[0].score([row]), models[1].score([row], outliers=False)] for row in asked]
+    assert alone[0][0].probabilities != alone[0][1].probabilities
+    assert repr([panel.score([row]) for row in asked]) == repr(alone)
+    together = models[0].score(asked).probabilities
+    assert [each[0].probabilities[0] for each in alone] == together
+    assert {len(each) for each in together} == {len(targets)}
+    assert not caplog.records, "no row is left to XGBoost"
 
 
 def test_trees_that_are_summed_otherwise_are_refused(folder: Path) -> None:
