@@ -1,11 +1,11 @@
-"""Callers who fall silent in the middle of a request lose their connection; those who are only slow are answered."""
+"""Callers who fall silent in the middle of a request, or never read, lose their connection; slow ones are answered."""
 
 from __future__ import annotations
 
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import uvicorn
@@ -15,6 +15,9 @@ from driftbook.serving.patience import LONGEST_HEAD, PatientProtocol
 
 PATIENCE = 1.0
 HEAD = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
+MANY = 8_000_000  # bytes, more than the kernel holds of an answer that nobody reads
+Hold = Callable[[socket.socket], None]
 
 
 async def echo(scope, receive, send):
@@ -32,7 +35,7 @@ async def echo(scope, receive, send):
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setattr(patience, "REQUEST_SECONDS", PATIENCE)
+    monkeypatch.setattr(patience, "LOOK_SECONDS", PATIENCE)
     config = uvicorn.Config(echo, http=PatientProtocol, lifespan="off", log_config=None, limit_concurrency=4)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -44,7 +47,12 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 
 def connect(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=10 * PATIENCE)
+    """A caller, with little room for answers that nobody reads."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    connection.settimeout(10 * PATIENCE)
+    connection.connect(("127.0.0.1", port))
+    return connection
 
 
 def until_closed(connection: socket.socket) -> tuple[bytes, float]:
@@ -95,10 +103,52 @@ def test_a_slow_request_and_an_idle_connection_are_answered(port: int) -> None:
             time.sleep(pause)
 
 
-def test_silent_callers_do_not_keep_others_out_for_long(port: int) -> None:
-    silent = [connect(port) for _ in range(6)]
-    for connection in silent:
-        connection.sendall(HEAD)
+@pytest.mark.parametrize("length", [4, MANY])
+def test_a_request_in_large_chunks_is_answered(port: int, length: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(CHUNKED + b"%x\r\n" % length + b"a" * length + b"\r\n0\r\nX-Sum: 1\r\n\r\n")
+        found = b""
+        while len(found) < length:
+            found += connection.recv(1_000_000)
+    assert found.startswith(b"HTTP/1.1 200")
+
+
+def test_a_request_in_many_chunks_is_answered(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(CHUNKED + b"1\r\na\r\n" * LONGEST_HEAD + b"0\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+def test_pipelined_requests_cut_in_half_are_answered(port: int) -> None:
+    request = HEAD + b"abcd"
+    with connect(port) as connection:
+        connection.sendall(request[:20])
+        for _ in range(8):
+            time.sleep(PATIENCE / 2)
+            connection.sendall(request[20:] + request[:20])
+            assert connection.recv(65_536).endswith(b"\r\n\r\nabcd")
+
+
+def silent(connection: socket.socket) -> None:
+    connection.sendall(HEAD)
+
+
+def deaf(connection: socket.socket) -> None:
+    connection.sendall(HEAD.replace(b"4", str(MANY).encode()) + b"a" * MANY)
+
+
+def deaf_at_the_end(connection: socket.socket) -> None:
+    connection.sendall(HEAD.replace(b"4", str(MANY).encode() + b"\r\nConnection: close") + b"a" * MANY)
+
+
+@pytest.mark.parametrize("hold", [silent, deaf, deaf_at_the_end])
+def test_who_neither_sends_nor_reads_does_not_keep_others_out_for_long(port: int, hold: Hold) -> None:
+    held = [connect(port) for _ in range(3)]
+    for connection in held:
+        hold(connection)
+    with connect(port) as connection:
+        connection.sendall(HEAD + b"abcd")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 503")
     until = time.monotonic() + 10 * PATIENCE
     answer = b""
     while not answer.startswith(b"HTTP/1.1 200"):
@@ -107,13 +157,18 @@ def test_silent_callers_do_not_keep_others_out_for_long(port: int) -> None:
             connection.sendall(HEAD + b"abcd")
             answer = connection.recv(65_536)
         time.sleep(PATIENCE / 10)
-    for connection in silent:
+    for connection in held:
         connection.close()
 
 
-def test_endless_headers_are_refused(port: int) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [b"GET / HTTP/1.1\r\nHost: here\r\nX-Long: ", CHUNKED + b"4\r\nabcd\r\n0\r\nX-Long: "],
+    ids=["headers", "trailers"],
+)
+def test_endless_headers_are_refused(port: int, said: bytes) -> None:
     with connect(port) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: here\r\nX-Long: ")
+        connection.sendall(said)
         connection.settimeout(PATIENCE / 2)
         sent = 0
         try:

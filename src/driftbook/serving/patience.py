@@ -1,59 +1,64 @@
 """How long a connection is waited for, and how long the head of a request may be.
 
-Without it a caller who sends half a request and falls silent holds one of the connections there are for ever, and a
-thousand such callers shut everybody out, without any key. A proxy before the service does the same for those it lets
-in; this is for who has none.
+Without it a caller who sends half a request and falls silent, or asks and never reads what is answered, holds one of
+the connections there are for ever, and a thousand such callers shut everybody out, without any key. A proxy before the
+service does the same for those it lets in; this is for who has none.
+
+A connection is looked at now and then, not timed from each request: that costs a request nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-REQUEST_SECONDS = 20.0  # from the first byte of a request, or from the connection, until all of it is here
-LONGEST_HEAD = 65_536  # bytes of the request line and the headers
+LOOK_SECONDS = 20.0  # who is waited for at one look, and for the same at the next, loses the connection
+LONGEST_HEAD = 65_536  # bytes of a request that are not its body: request line, headers, trailers
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP on httptools, which closes a connection whose request does not come to its end in time."""
+    """uvicorn's HTTP on httptools, which drops a connection whose caller neither sends nor takes what is due."""
 
+    _begun = 0  # requests
     _whole = False
     _head = 0
-    _reading_head = True
-    _patience: asyncio.TimerHandle | None = None
+    _seen: Any = None
+    _next_look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A caller came, and has to say something."""
         super().connection_made(transport)
-        self._wait()
+        self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The caller is gone."""
-        self._be_content()
+        if self._next_look is not None:
+            self._next_look.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came: a whole request, as nearly always, or a part of one."""
         self._head += len(data)
         super().data_received(data)
-        if self._whole:
-            self._be_content()
-        elif self._patience is None:
-            self._wait()
-        if self._reading_head and self._head > LONGEST_HEAD and not self.transport.is_closing():
+        if self._head > LONGEST_HEAD and not self.transport.is_closing():
             self.send_400_response(f"expected at most {LONGEST_HEAD} bytes of headers, found more.")
 
     def on_message_begin(self) -> None:
         """A request begins."""
+        self._begun += 1
         self._whole = False
-        self._reading_head = True
         super().on_message_begin()
 
-    def on_headers_complete(self) -> None:
-        """Its body begins."""
-        self._reading_head = False
-        super().on_headers_complete()
+    def on_body(self, body: bytes) -> None:
+        """A part of its body."""
+        self._head -= len(body)
+        super().on_body(body)
+
+    def on_chunk_header(self) -> None:
+        """A part of its body begins whose length was not told before, or the trailers do; few requests have them."""
+        self._head = 0
 
     def on_message_complete(self) -> None:
         """All of it is here."""
@@ -61,10 +66,11 @@ class PatientProtocol(HttpToolsProtocol):
         self._head = 0
         super().on_message_complete()
 
-    def _wait(self) -> None:
-        self._patience = self.loop.call_later(REQUEST_SECONDS, self.transport.close)
-
-    def _be_content(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+    def _look(self) -> None:
+        deaf = self.flow.write_paused or self.transport.is_closing()  # closing waits for what was not taken yet
+        found = (self._begun, self._whole, deaf)
+        if found == self._seen and (deaf or not self._whole):
+            self.transport.abort()
+            return
+        self._seen = found
+        self._next_look = self.loop.call_later(LOOK_SECONDS, self._look)

@@ -21,7 +21,7 @@ from driftbook.serving.security import LOOPBACK, check_binding, load_keys
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2_048  # connections that wait to be taken
 GRACE_SECONDS = 20  # for requests under way when the service is told to stop
-MOST_AT_ONCE = 1_000  # connections; more are answered 503 at once instead of late
+MOST_AT_ONCE = 1_000  # connections; while there are as many, every request is answered 503, on older ones too
 SWITCH_SECONDS = 0.0005  # between threads, so that work done aside holds up no request for long
 SELDOM_SECONDS = 60.0  # between two lines in the log that say the same
 _LOGGER = logging.getLogger(__name__)
