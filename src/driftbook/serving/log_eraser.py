@@ -119,11 +119,9 @@ def _empty_spill(url: str, folder: Path, *, use_case: str) -> None:
 @contextmanager
 def _opened(url: str) -> Iterator[Store]:
     """The database, patient, and writing over what is deleted where it does not do so by itself."""
-    store = open_store(url)
+    store = open_store(url, seconds=STATEMENT_SECONDS)
     try:
-        if store.remote:
-            _asked(store, f"SET statement_timeout = '{STATEMENT_SECONDS}s'")
-        else:
+        if not store.remote:
             _asked(store, f"PRAGMA busy_timeout = {round(PATIENT_SECONDS * 1000)}")
             _asked(store, "PRAGMA secure_delete = ON")
         yield store

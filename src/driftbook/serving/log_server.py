@@ -1,11 +1,14 @@
 """Either database by its URL; and the log in PostgreSQL, for several machines, or where a server is run already.
 
-A server can be slow or away, so its connection belongs to a thread of its own (see ``log``), every statement has a
-time limit, and a connection on which anything went wrong is given up and made anew.
+A server can be slow, silent or away, so its connection belongs to a thread of its own (see ``log``), every exchange
+with it has a time limit, and a connection on which anything went wrong is given up and made anew. The limit is held on
+both sides: a server ends a statement that takes too long, and a server that says nothing at all (a frozen machine, a
+stuck disk, a proxy that hangs) is given up here, since its kernel goes on acknowledging and TCP notices nothing.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +21,20 @@ from driftbook.serving.logged import Row
 
 if TYPE_CHECKING:
     import psycopg
+    from psycopg.abc import RV, PQGen
 
-SERVER_SECONDS = 3  # without an answer a server counts as away
+SERVER_SECONDS = 3  # for connecting and for a statement; a server that takes longer counts as away
+_SPARE_SECONDS = 1  # more for the server to say so itself
 _CREATION_LOCK = 0x64726967  # the key under which one process at a time brings the tables up to date
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, seconds: int | None = None) -> Store:
     """Open the database at ``url``, and create or upgrade its tables.
+
+    Parameters
+    ----------
+    seconds
+        How long a server may take for a statement, where that is not ``SERVER_SECONDS``.
 
     Raises
     ------
@@ -38,7 +48,7 @@ def open_store(url: str) -> Store:
         return SqliteStore(Path(parsed.database or ":memory:"))
     server = parsed.set(drivername="postgresql")
     shown = server.render_as_string(hide_password=True)
-    return PostgresStore(server.render_as_string(hide_password=False), name=shown)
+    return PostgresStore(server.render_as_string(hide_password=False), name=shown, seconds=seconds or SERVER_SECONDS)
 
 
 class PostgresStore:
@@ -46,8 +56,9 @@ class PostgresStore:
 
     remote = True
 
-    def __init__(self, url: str, *, name: str) -> None:
+    def __init__(self, url: str, *, name: str, seconds: int) -> None:
         self._url = url
+        self._seconds = seconds
         with opening(name):
             self._connection: psycopg.Connection | None = self._connect()
             encoding = self.query("SHOW server_encoding")[0][0]
@@ -85,17 +96,16 @@ class PostgresStore:
             self._connection.close()
 
     def _connect(self) -> psycopg.Connection:
-        import psycopg
 
         with _away():
-            return psycopg.connect(
+            return _limited(self._seconds + _SPARE_SECONDS).connect(
                 self._url,
                 autocommit=True,
                 connect_timeout=SERVER_SECONDS,
                 client_encoding="utf8",
                 application_name="driftbook prediction log",
                 tcp_user_timeout=SERVER_SECONDS * 1000,
-                options=f"-c statement_timeout={SERVER_SECONDS}s",
+                options=f"-c statement_timeout={self._seconds}s",
             )
 
     def _open(self) -> psycopg.Connection:
@@ -113,6 +123,29 @@ class PostgresStore:
             self.close()
             self._connection = None
             raise
+
+
+def _limited(seconds: int) -> type[psycopg.Connection]:
+    """The driver's connection, which gives up when an exchange with the server takes longer."""
+    import psycopg
+
+    class Limited(psycopg.Connection):
+        def wait(self, gen: PQGen[RV], *args: Any, **named: Any) -> RV:
+            return super().wait(self._within(gen), *args, **named)
+
+        def _within(self, exchange: PQGen[RV]) -> PQGen[RV]:
+            """The steps of an exchange; the driver asks for the next one at least every tenth of a second."""
+            until = time.monotonic() + seconds
+            try:
+                awaited = next(exchange)
+                while time.monotonic() < until:
+                    awaited = exchange.send((yield awaited))
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            self.close()  # so that nothing more is said on it, not even a rollback
+            raise psycopg.OperationalError(f"no answer within {seconds} seconds")
+
+    return Limited
 
 
 @contextmanager
