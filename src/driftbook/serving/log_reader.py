@@ -129,7 +129,7 @@ def read_waiting(folder: Path, *, use_case: str) -> dict[str, list[Kept]]:
     """
     found: dict[str, list[Kept]] = {table: [] for table in TABLES}
     for path in spill_files(folder):
-        for table, *values in read_lines(path)[0]:
+        for table, *values in read_lines(path):
             row = dict(zip(TABLES[table], values, strict=True))
             if row["use_case"] == use_case:
                 found[table].append(row)

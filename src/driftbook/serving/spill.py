@@ -5,6 +5,9 @@ returns (not a power cut: nothing is forced to the disk). A process holds a lock
 the process dies, and whoever drains next takes the file over. A file goes only after all its lines were accepted
 elsewhere: killed in between, they are offered again, and the log keeps one of each. A line that was cut short by a
 kill was never acknowledged and is passed over; one that cannot be read for another reason is kept aside.
+
+A database may be away for hours: files are read a portion at a time, and a long one is put down and another begun, so
+that what was drained before a new absence is not offered again.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,7 @@ from driftbook.errors import StateError
 
 ENDING = ".spill.jsonl"
 CHUNK = 100  # lines offered at a time: a database that accepts them is busy for about a millisecond
+LONGEST_BYTES = 16_000_000  # of a file, after which another is begun
 _LOGGER = logging.getLogger(__name__)
 
 Line = list[Any]
@@ -62,7 +67,8 @@ class Spill:
             try:
                 if self._file is None:
                     self._file = self._begin()
-                _write_whole(self._file[1], content)
+                if _write_whole(self._file[1], content) > LONGEST_BYTES:
+                    self._put_down()
             except OSError as error:
                 raise StateError(
                     f"predictions cannot be kept in {self.folder} ({error.strerror}); make room there, or make the "
@@ -88,9 +94,12 @@ class Spill:
     def close(self) -> None:
         """Let go of this process's file; what it holds waits for the next one."""
         with self._writing:
-            if self._file is not None:
-                os.close(self._file[1])
-                self._file = None
+            self._put_down()
+
+    def _put_down(self) -> None:
+        if self._file is not None:
+            os.close(self._file[1])
+            self._file = None
 
     def _begin(self) -> tuple[Path, int]:
         """A new file under lock; made again if somebody took it for a dead process's before it was locked."""
@@ -125,10 +134,13 @@ class Spill:
                 os.close(descriptor)
 
     def _empty(self, path: Path, descriptor: int, accept: Callable[[list[Line]], None]) -> int:
+        accepted = 0
+        unreadable: list[bytes] = []
         try:
-            lines, unreadable = read_lines(path)
-            for start in range(0, len(lines), CHUNK):
-                accept(lines[start : start + CHUNK])
+            lines = read_lines(path, unreadable)
+            while portion := list(islice(lines, CHUNK)):
+                accept(portion)
+                accepted += len(portion)
             if unreadable:
                 kept = path.with_name(path.name.removesuffix(ENDING) + ".unreadable")
                 kept.write_bytes(b"".join(unreadable))
@@ -136,7 +148,7 @@ class Spill:
             path.unlink()
         finally:
             os.close(descriptor)
-        return len(lines)
+        return accepted
 
 
 def spill_files(folder: Path) -> list[Path]:
@@ -144,28 +156,31 @@ def spill_files(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{ENDING}"))
 
 
-def read_lines(path: Path) -> tuple[list[Line], list[bytes]]:
-    """The lines of a file, and those that cannot be read; none of a file that was drained meanwhile."""
+def read_lines(path: Path, unreadable: list[bytes] | None = None) -> Iterator[Line]:
+    """The lines of a file, one after the other; those that cannot be read are put into ``unreadable``.
+
+    None of a file that was drained meanwhile.
+    """
     try:
-        whole, _, _cut_short = path.read_bytes().rpartition(b"\n")
+        file = path.open("rb")
     except FileNotFoundError:
-        return [], []
-    lines: list[Line] = []
-    unreadable: list[bytes] = []
-    for raw in whole.split(b"\n") if whole else []:
-        try:
-            line = json.loads(raw)
-        except ValueError:
-            line = None
-        if isinstance(line, list):
-            lines.append(line)
-        else:
-            unreadable.append(raw + b"\n")
-    return lines, unreadable
+        return
+    with file:
+        for raw in file:
+            if not raw.endswith(b"\n"):
+                return  # cut short
+            try:
+                line = json.loads(raw)
+            except ValueError:
+                line = None
+            if isinstance(line, list):
+                yield line
+            elif unreadable is not None:
+                unreadable.append(raw)
 
 
-def _write_whole(descriptor: int, content: bytes) -> None:
-    """All of it or nothing: a part that was written before the disk was full is cut off again."""
+def _write_whole(descriptor: int, content: bytes) -> int:
+    """All of it or nothing: a part that was written before the disk was full is cut off again; how long the file is."""
     before = os.fstat(descriptor).st_size
     try:
         rest = memoryview(content)
@@ -174,6 +189,7 @@ def _write_whole(descriptor: int, content: bytes) -> None:
     except OSError:
         os.ftruncate(descriptor, before)
         raise
+    return before + len(content)
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
