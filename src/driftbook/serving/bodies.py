@@ -215,11 +215,12 @@ def _listed(kind: Any, most: int) -> Any:
 
 
 def _time_type(name: str) -> Any:
-    def check(text: str) -> str:
+    def check(text: str) -> str | None:
+        """The time as it is kept: the pipeline reads fewer forms, and what is scored must be what it reads."""
         try:
-            read_time(name, text)
+            time = read_time(name, text)
         except (SchemaError, OverflowError) as error:
             raise ValueError(str(error).removeprefix(f"{name}: ")) from None
-        return text
+        return None if time is None else time.isoformat()
 
     return Annotated[_TEXT, AfterValidator(check), Field(json_schema_extra={"format": "date-time"})]

@@ -22,6 +22,8 @@ from driftbook.model.features import Encoder, Matrix
 NAN = math.nan
 LARGEST = 3.4028235677973366e38  # what is nearer to it than to the largest number of 32 bits has none
 ISO_TIME = re.compile(r"\d{4}[-/]\d\d[-/]\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|[+-]\d\d:?\d\d))?)?")
+# what Unicode calls white space, as polars strips it; Python's own str.strip takes 0x1c to 0x1f too
+BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 Row = Mapping[str, Any]
 
 
@@ -151,7 +153,7 @@ def read_text(value: Any) -> str | None:
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).strip() or None
+    return str(value).strip(BLANKS) or None
 
 
 def read_time(name: str, value: Any) -> datetime | None:
@@ -178,11 +180,11 @@ def read_time(name: str, value: Any) -> datetime | None:
 
 def _parse(text: str) -> datetime | str | None:
     """A text as a time, nothing where it is empty, or as it is where it is none."""
-    text = text.strip()
+    text = text.strip(BLANKS)
     if not ISO_TIME.fullmatch(text):
         return text or None
     try:
-        return datetime.fromisoformat(text.replace("/", "-").replace(" ", "T", 1).replace(" ", ""))
+        return datetime.fromisoformat(text[:11].replace("/", "-") + text[11:].replace(" ", ""))
     except ValueError:
         return text
 
