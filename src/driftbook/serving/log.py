@@ -5,8 +5,10 @@ append-only file beside it (``spill``) instead, and from there into the database
 ``kill -9`` of the service, so a prediction that was acknowledged is in the log, and its identifier makes it be there
 once, however often it is offered. Neither forces the disk at every row: a power cut may take the last moments.
 
-SQLite is written to by whoever calls, which takes microseconds. A server's answer takes longer, so one thread writes
-what all callers gave meanwhile in one transaction; when the server does not answer they do not wait for it.
+SQLite is written to by whoever calls, which takes microseconds; many rows are written aside from the event loop, and a
+portion at a time, so that single ones get in between. A server's answer takes longer, so one thread writes what all
+callers gave meanwhile in one transaction; when the server does not answer they wait for it once, for some seconds, and
+from then on not at all until it is back.
 """
 
 from __future__ import annotations
@@ -15,22 +17,23 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from queue import SimpleQueue
 
 from driftbook.errors import StateError
 from driftbook.serving.log_server import open_store
-from driftbook.serving.log_store import AwayError, Store
+from driftbook.serving.log_store import AwayError, Store, look_up
 from driftbook.serving.logged import LateTarget, Logged, Row, TargetsAdded, prediction_row, target_row
 from driftbook.serving.spill import Line, Spill
 
 __all__ = ["LateTarget", "Logged", "PredictionLog", "TargetsAdded", "open_log"]
 
 DRAIN_PATIENCE = 100  # times a busy SQLite is asked anew while a spill file is drained
-DRAIN_PAUSE = 0.001  # seconds between, in which predictions get in
-_GATHERED = 200  # rows of other callers that are written together with one's own, at most
+PAUSE = 0.001  # seconds between, and between portions of many rows, in which predictions get in
+PORTION = 64  # rows that are written or looked up at a time: a millisecond; more are none of the event loop's
+_GATHERED = 200  # rows; when the writer has so many it takes no more callers' into the same transaction
 _LOGGER = logging.getLogger(__name__)
 
 _Work = tuple[str, list[Row], "Future[None]"]
@@ -85,6 +88,9 @@ class PredictionLog:
     async def record(self, entries: Sequence[Logged]) -> None:
         """As :meth:`add`, for an event loop: it goes on while a server is waited for."""
         if not entries:
+            return
+        if len(entries) > PORTION:
+            await asyncio.to_thread(self.add, entries)
             return
         rows = [prediction_row(each, self.use_case) for each in entries]
         if self._store.remote:
@@ -150,7 +156,8 @@ class PredictionLog:
         if self._store.remote:
             self._submit(table, rows).result()
         else:
-            self._keep_now(table, rows)
+            for portion in _portions(rows):
+                self._keep_now(table, portion)
 
     def _submit(self, table: str, rows: list[Row]) -> Future[None]:
         done: Future[None] = Future()
@@ -181,15 +188,18 @@ class PredictionLog:
     def _write_gathered(self) -> None:
         """The writer's thread: everything that came while the last transaction ran goes into the next."""
         while True:
-            work = [self._queue.get()]
-            while len(work) < _GATHERED and not self._queue.empty() and work[-1] is not None:
-                work.append(self._queue.get())
-            given = [each for each in work if each is not None]
+            given: list[_Work] = []
+            count = 0
+            while (work := self._queue.get()) is not None:
+                given.append(work)
+                count += len(work[1])
+                if count >= _GATHERED or self._queue.empty():
+                    break
             for _, _, done in given:
                 done.set_running_or_notify_cancel()  # from here on nobody can take it back
             for table in {each[0] for each in given}:
                 self._write_together(table, [each for each in given if each[0] == table])
-            if len(given) < len(work):
+            if work is None:
                 return
 
     def _write_together(self, table: str, given: list[_Work]) -> None:
@@ -218,26 +228,27 @@ class PredictionLog:
                     if self._store.remote or attempt == DRAIN_PATIENCE - 1:
                         raise
                 finally:
-                    time.sleep(DRAIN_PAUSE)
+                    time.sleep(PAUSE)
 
     def _look_up(self, rows: list[Row]) -> tuple[set[str], int, int]:
         """Of target rows: identifiers that are there, and how many are without a prediction, or contradict."""
         there: set[str] = set()
         unmatched = contradicting = 0
-        with self._storing:
-            for target_id, use_case, prediction_id, entity, _, target, _ in rows:
-                if self._store.query("SELECT 1 FROM prediction_target WHERE target_id = ?", [target_id]):
-                    there.add(target_id)
-                    continue
-                if prediction_id is not None:
-                    known = self._store.query("SELECT 1 FROM prediction WHERE prediction_id = ?", [prediction_id])
-                    other = "SELECT 1 FROM prediction_target WHERE prediction_id = ? AND target <> ?"
-                    contradicting += bool(self._store.query(other, [prediction_id, target]))
-                else:
-                    by_entity = "SELECT 1 FROM prediction WHERE use_case = ? AND entity = ? LIMIT 1"
-                    known = self._store.query(by_entity, [use_case, entity])
-                unmatched += not known
+        for portion in _portions(rows):
+            with self._storing:
+                found, strangers, contradictions = look_up(self._store, portion)
+            there |= found
+            unmatched += strangers
+            contradicting += contradictions
         return there, unmatched, contradicting
+
+
+def _portions(rows: list[Row]) -> Iterator[list[Row]]:
+    """Many rows a few at a time, with a pause between: whoever waits for a lock does not get it without."""
+    for start in range(0, len(rows), PORTION):
+        if start:
+            time.sleep(PAUSE)
+        yield rows[start : start + PORTION]
 
 
 def open_log(url: str, spill_folder: Path, *, use_case: str) -> PredictionLog:

@@ -166,6 +166,38 @@ def insert_sql(table: str, mark: str) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT DO NOTHING"
 
 
+def look_up(store: Store, rows: Sequence[Row]) -> tuple[set[str], int, int]:
+    """Of target rows of one use case: identifiers that are there; how many others have no prediction, or contradict.
+
+    Raises
+    ------
+    AwayError
+        If the database does not answer.
+    """
+
+    def ask(sql: str, mark: str, values: Sequence[Any], *more: Any) -> list[Row]:
+        return store.query(sql.format(", ".join([mark] * len(values))), [*values, *more]) if values else []
+
+    targets = "SELECT target_id FROM prediction_target WHERE target_id IN ({})"
+    there = {row[0] for row in ask(targets, "?", [row[0] for row in rows])}
+    new = [row for row in rows if row[0] not in there]
+    named = [row[2] for row in new if row[2] is not None]
+    known = {row[0] for row in ask("SELECT prediction_id FROM prediction WHERE prediction_id IN ({})", "?", named)}
+    told: dict[str, set[str]] = {}
+    for name, target in ask(
+        "SELECT prediction_id, target FROM prediction_target WHERE prediction_id IN ({})", "?", named
+    ):
+        told.setdefault(name, set()).add(target)
+    entities = [row[3] for row in new if row[2] is None]
+    by_entity = (  # one prediction is enough, of the many an entity may have
+        "SELECT column1 FROM (VALUES {}) AS asked "
+        "WHERE EXISTS (SELECT 1 FROM prediction WHERE use_case = ? AND entity = column1)"
+    )
+    met = {row[0] for row in ask(by_entity, "(?)", entities, rows[0][1])}
+    strangers = sum(row[3] not in met if row[2] is None else row[2] not in known for row in new)
+    return there, strangers, sum(bool(told.get(row[2], set()) - {row[5]}) for row in new)
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         found = os.stat(path)
