@@ -21,7 +21,8 @@ from stores import KINDS, POSTGRES, empty_store
 
 from driftbook.errors import ConfigError, DataError, StateError
 from driftbook.serving.log import open_log
-from driftbook.serving.log_store import STEPS, TABLES
+from driftbook.serving.log_server import open_store
+from driftbook.serving.log_store import STEPS, TABLES, AwayError
 from driftbook.serving.logged import PREDICTION_COLUMNS, LateTarget, Logged, Scores, TargetsAdded, prediction_row
 from driftbook.serving.spill import spill_files
 
@@ -222,6 +223,21 @@ def test_a_server_that_is_away_is_not_waited_for_and_found_again(tmp_path: Path)
         assert identifiers(url) == ["a", "b", "c", "d"]
 
 
+def test_a_lost_connection_is_made_anew_once(tmp_path: Path) -> None:
+    with empty_store("postgresql", tmp_path) as url:
+        store = open_store(url)
+        lost, connect, made = store._connection, store._connect, []
+        store._connect = lambda: made.append(connect()) or made[-1]
+        close = lost.close
+        lost.close = lambda: (close(), store.maintain())  # as another thread does just then
+        with pytest.raises(AwayError):
+            store.query("SELECT pg_terminate_backend(pg_backend_pid())")
+        store.maintain()
+        assert store.query("SELECT 1") == [(1,)]
+        assert [store._connection] == made
+        store.close()
+
+
 def test_what_neither_place_takes_is_not_acknowledged(tmp_path: Path) -> None:
     (tmp_path / "spill").write_text("a file where the folder should be")
     with empty_store("sqlite", tmp_path) as url, open_log(url, tmp_path / "spill", use_case="churn") as log:
@@ -312,6 +328,9 @@ def test_the_steps_make_the_columns_that_rows_are_laid_out_for(url: str, tmp_pat
 def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="cannot be opened") as caught:
         open_log("postgresql://somebody:secret@127.0.0.1:1/x", tmp_path, use_case="churn")
+    assert "secret" not in str(caught.value)
+    with pytest.raises(StateError, match="cannot be opened") as caught:
+        open_log("postgresql://somebody@127.0.0.1:1/x?password=secret", tmp_path, use_case="churn")
     assert "secret" not in str(caught.value)
     with pytest.raises(ConfigError, match="no database URL"):
         open_log("not a url: secret", tmp_path, use_case="churn")

@@ -63,8 +63,8 @@ class Database:
 
     @property
     def name(self) -> str:
-        """The store's URL without its password."""
-        return self._engine.url.render_as_string(hide_password=True)
+        """The store's URL without its password, which may be among the options, too."""
+        return self._engine.url.set(query={}).render_as_string(hide_password=True)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -47,7 +47,7 @@ def open_store(url: str, *, seconds: int | None = None) -> Store:
     if parsed.get_backend_name() == "sqlite":
         return SqliteStore(Path(parsed.database or ":memory:"))
     server = parsed.set(drivername="postgresql")
-    shown = server.render_as_string(hide_password=True)
+    shown = server.set(query={}).render_as_string(hide_password=True)  # a password may be among the options, too
     return PostgresStore(server.render_as_string(hide_password=False), name=shown, seconds=seconds or SERVER_SECONDS)
 
 
@@ -64,30 +64,29 @@ class PostgresStore:
             encoding = self.query("SHOW server_encoding")[0][0]
             if encoding != "UTF8":
                 raise StateError(f"{name}: expected a PostgreSQL database in UTF8, found {encoding}")
-            with _away(), self._open().transaction():
+            with _away(), self._connection.transaction():
                 self.query("SELECT pg_advisory_xact_lock(?)", [_CREATION_LOCK])
                 bring_up_to_date(self.query, name)
 
-    def insert(self, table: str, rows: Sequence[Row]) -> int:
+    def insert(self, table: str, rows: Sequence[Row]) -> None:
         """Add rows in one transaction."""
         sql = insert_sql(table, "%s").encode()
-        with self._losing():
-            connection = self._open()
+        with self._losing() as connection:
             if len(rows) == 1:
-                return connection.execute(sql, rows[0]).rowcount
-            with connection.transaction(), connection.cursor() as cursor:
-                cursor.executemany(sql, rows)
-                return cursor.rowcount
+                connection.execute(sql, rows[0])
+            else:
+                with connection.transaction(), connection.cursor() as cursor:
+                    cursor.executemany(sql, rows)
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query."""
-        with self._losing():
-            cursor = self._open().execute(sql.replace("?", "%s").encode(), values)
+        with self._losing() as connection:
+            cursor = connection.execute(sql.replace("?", "%s").encode(), values)
             return cursor.fetchall() if cursor.description else []
 
     def maintain(self) -> None:
-        """Connect again after the connection was lost."""
-        if self._connection is None or self._connection.closed:
+        """Connect again after the connection was lost; a thread that writes meanwhile gets the old one or the new."""
+        if self._connection is None:
             self._connection = self._connect()
 
     def close(self) -> None:
@@ -96,7 +95,6 @@ class PostgresStore:
             self._connection.close()
 
     def _connect(self) -> psycopg.Connection:
-
         with _away():
             return _limited(self._seconds + _SPARE_SECONDS).connect(
                 self._url,
@@ -108,20 +106,18 @@ class PostgresStore:
                 options=f"-c statement_timeout={self._seconds}s",
             )
 
-    def _open(self) -> psycopg.Connection:
-        if self._connection is None:
-            raise AwayError("not connected")
-        return self._connection
-
     @contextmanager
-    def _losing(self) -> Iterator[None]:
-        """A connection on which something went wrong is given up: it is made anew rather than guessed about."""
+    def _losing(self) -> Iterator[psycopg.Connection]:
+        """The connection; one on which something goes wrong is given up: it is made anew rather than guessed about."""
+        connection = self._connection
+        if connection is None:
+            raise AwayError("not connected")
         try:
             with _away():
-                yield
+                yield connection
         except AwayError:
-            self.close()
-            self._connection = None
+            connection.close()
+            self._connection = None  # last: from here on another thread may put a new one there
             raise
 
 

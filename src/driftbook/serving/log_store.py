@@ -58,8 +58,8 @@ class Store(Protocol):
 
     remote: bool
 
-    def insert(self, table: str, rows: Sequence[Row]) -> int:
-        """Add rows that are not there yet, all or none, for good; how many were new. Raises :class:`AwayError`."""
+    def insert(self, table: str, rows: Sequence[Row]) -> None:
+        """Add rows that are not there yet, all or none, for good. Raises :class:`AwayError`."""
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query with ``?`` for values. Raises :class:`AwayError`."""
@@ -95,19 +95,17 @@ class SqliteStore:
             raise StateError(f"cannot make the folder of the prediction log {path} ({error.strerror})") from error
         self._identity = None if str(path) == ":memory:" else _identity(path)
 
-    def insert(self, table: str, rows: Sequence[Row]) -> int:
+    def insert(self, table: str, rows: Sequence[Row]) -> None:
         """Add rows in one transaction; a file that was moved away is away, not written into."""
         if self._identity is not None and _identity(self.path) != self._identity:
             raise AwayError(f"the file {self.path.name} is gone; put it back, or restart to begin a new log")
         sql = insert_sql(table, "?")
-        before = self._connection.total_changes
         with _AWAY:
             if len(rows) == 1:
                 self._connection.execute(sql, rows[0])
             else:
                 with self._transaction():
                     self._connection.executemany(sql, rows)
-        return self._connection.total_changes - before
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query."""

@@ -85,10 +85,11 @@ class Service:
 
 async def _again_and_again(work: Callable[[], Awaitable[None]], seconds: float, stopping: asyncio.Event) -> None:
     """Do it every so many seconds, and once more at the end; whatever goes wrong is told once, and tried again."""
-    told = ""
-    while not stopping.is_set():
+    told, last = "", False
+    while not last:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), seconds)
+        last = stopping.is_set()  # asked before the work: who stops during it wants it once more
         try:
             await work()
             told = ""
