@@ -22,6 +22,8 @@ from driftbook.serving.logged import LateTarget
 from driftbook.serving.security import RefusalError
 
 MOST_FAULTS = 20  # told in one answer
+MOST_READ = 10_000  # looked at, some 40 ms; to look at more would hold everybody else up
+LONGEST_NAME = 60  # characters that are repeated of a name nobody knows
 LONGEST_TEXT = 500
 ENTITY_FIELD = "entity_id"  # where the use case names no column with an identifier
 TIME_FIELD = "event_time"  # where it names no column with the time
@@ -40,6 +42,7 @@ _EXPECTED = {
     "category": f"expected a text of at most {LONGEST_TEXT} characters, a number or a truth value, or null where it is "
     "missing",
     "identifier": f"expected a text of 1 to {LONGEST_TEXT} characters or a whole number",
+    "time": "expected a time in ISO 8601 such as 2026-06-01T12:30:00",
 }
 
 
@@ -69,16 +72,18 @@ class RequestBodies:
         columns = case.columns
         self.entity_field = columns.id or ENTITY_FIELD
         self.time_field = (columns.event_time or TIME_FIELD) if allow_event_time else None
-        self._times = set() if allow_event_time else {columns.event_time or TIME_FIELD, KNOWN_FIELD}
+        times = {columns.event_time or TIME_FIELD, KNOWN_FIELD}
+        self._times = set() if allow_event_time else times
         self._categorical = columns.categorical
         self._most = case.service.max_rows
-        self._expected = dict.fromkeys(columns.numeric, _EXPECTED["number"])
+        self._expected = dict.fromkeys((*times, *columns.dates), _EXPECTED["time"])
+        self._expected |= dict.fromkeys(columns.numeric, _EXPECTED["number"])
         self._expected |= dict.fromkeys((*columns.categorical, "target"), _EXPECTED["category"])
         self._expected |= dict.fromkeys((self.entity_field, "entity_id"), _EXPECTED["identifier"])
-        self.row = TypeAdapter(_row_type(columns.features, self))
-        self.rows = TypeAdapter(_listed(_row_type(columns.features, self), self._most))
-        self.target = TypeAdapter(_target_type(self.time_field))
-        self.targets = TypeAdapter(_listed(_target_type(self.time_field), self._most))
+        row, target = _row_type(columns.features, self), _target_type(self.time_field)
+        self.row, self.rows = TypeAdapter(row), TypeAdapter(_listed(row, self._most))
+        self.target, self.targets = TypeAdapter(target), TypeAdapter(_listed(target, self._most))
+        self._fields = {self.row: tuple(row.__annotations__), self.target: tuple(target.__annotations__)}
 
     def kind_of(self, name: str) -> Any:
         """The type of a feature's values."""
@@ -117,7 +122,7 @@ class RequestBodies:
             place = ["body", at] if many else ["body"]
             target, entity = read_text(each["target"]), each.get("entity_id")
             if target not in classes:
-                told = f"expected one of the classes {', '.join(classes)}, found {each['target']!r:.60}"
+                told = f"expected one of the classes {', '.join(classes)}"
                 faults.append({"loc": [*place, "target"], "msg": told, "type": "unknown_class"})
             if (entity is None) == (each.get("prediction_id") is None):
                 told = "expected either prediction_id or entity_id, found both or none"
@@ -142,32 +147,38 @@ class RequestBodies:
                 return list(many.validate_json(body))
             return [one.validate_json(body)]
         except ValidationError as error:
-            found = error.errors(include_url=False, include_context=False)
+            if (count := error.error_count()) > MOST_READ:
+                told = f"expected what /openapi.json describes, found {count} faults; send one row to see its own"
+                raise RefusalError(422, [{"loc": ["body"], "msg": told, "type": "too_many_faults"}]) from None
+            found = error.errors(include_url=False, include_context=False, include_input=False)
         if any(fault["type"] == "too_long" and len(fault["loc"]) == 0 for fault in found):
             raise RefusalError(
                 413, f"expected at most {self._most} rows in one request, found more; send them in parts"
             )
-        raise RefusalError(422, self._faults(found, one.json_schema()["properties"]))
+        raise RefusalError(422, self._faults(found, self._fields[one]))
 
     def _faults(self, found: Sequence[Any], known: Collection[str]) -> list[dict[str, Any]]:
-        """One fault a field, in FastAPI's shape; what was sent is not repeated, it may be about a person."""
+        """One fault a field, in FastAPI's shape; values that were sent are not repeated, they may be about a person."""
         told: dict[tuple[Any, ...], dict[str, Any]] = {}
         for fault in found:
             loc = fault["loc"]
-            depth = 2 if loc and isinstance(loc[0], int) else 1
-            place, name = loc[:depth], loc[depth - 1] if len(loc) >= depth else None
-            told.setdefault(
-                place, {"loc": ["body", *place], "msg": self._message(fault, name, known), "type": fault["type"]}
-            )
-        return list(told.values())[:MOST_FAULTS]
+            place = loc[: 2 if loc and isinstance(loc[0], int) else 1]
+            if place in told:
+                continue
+            if len(told) == MOST_FAULTS:
+                break
+            name = place[-1] if place else None
+            where = [shortened(each) if isinstance(each, str) else each for each in place]
+            told[place] = {"loc": ["body", *where], "msg": self._message(fault, name, known), "type": fault["type"]}
+        return list(told.values())
 
     def _message(self, fault: Any, name: Any, known: Collection[str]) -> str:
         if fault["type"] == "extra_forbidden":
             if name in self._times:
                 return "the time of arrival counts; a service started with --allow-event-time takes others"
-            return str(UnknownNameError("field", str(name), known))
-        if fault["type"] in ("missing", "json_invalid", "value_error") or name not in self._expected:
-            return str(fault["msg"]).removeprefix("Value error, ")
+            return str(UnknownNameError("field", shortened(str(name)), known))
+        if fault["type"] in ("missing", "json_invalid") or name not in self._expected:
+            return str(fault["msg"])
         return self._expected[name]
 
     def _asked(self, row: dict[str, Any]) -> Asked:
@@ -181,6 +192,17 @@ class RequestBodies:
             if value is not None and type(value) is not str:
                 row[name] = read_text(value)
         return Asked(row, None if entity is None else str(entity), at, prediction_id)
+
+
+def shortened(name: str) -> str:
+    """A name as it is repeated to who sent it.
+
+    Examples
+    --------
+    >>> shortened("age"), len(shortened("age" * 1_000))
+    ('age', 60)
+    """
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def _row_type(features: Sequence[str], bodies: RequestBodies) -> Any:
@@ -219,8 +241,8 @@ def _time_type(name: str) -> Any:
         """The time as it is kept: the pipeline reads fewer forms, and what is scored must be what it reads."""
         try:
             time = read_time(name, text)
-        except (SchemaError, OverflowError) as error:
-            raise ValueError(str(error).removeprefix(f"{name}: ")) from None
+        except (SchemaError, OverflowError):
+            raise ValueError("no time") from None
         return None if time is None else time.isoformat()
 
     return Annotated[_TEXT, AfterValidator(check), Field(json_schema_extra={"format": "date-time"})]
