@@ -6,9 +6,11 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from served_models import ROW, make_models, serving
 from silent_server import Proxy, proxied
 from stores import empty_store
 from test_log import NOON, entry, identifiers
@@ -20,7 +22,7 @@ from driftbook.serving.logged import LateTarget, prediction_row
 
 LIMIT = 1  # seconds, for the server; and one more here
 SOON = LIMIT + 1 + 1.5  # seconds, with room for a busy machine
-AT_ONCE = 0.5
+AT_ONCE = 1.0
 
 
 @pytest.fixture
@@ -99,6 +101,37 @@ def test_a_silent_server_cannot_be_opened(proxy: Proxy, tmp_path: Path) -> None:
     proxy.speaks.clear()
     with pytest.raises(StateError, match="cannot be opened"):
         open_log(proxy.url, tmp_path, use_case="churn")
+
+
+def test_a_service_answers_and_tells_while_its_logs_server_is_silent(
+    proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRIFTBOOK_LOG_URL", proxy.url)
+    told = ["log: the database is away; predictions are kept in the spill file meanwhile"]
+    with serving(make_models(tmp_path)) as client:
+        answers = []
+
+        def ask(*_given: object) -> None:
+            answers.append(client.post("/predict", json=ROW))
+
+        ask()
+        proxy.speaks.clear()
+        with ThreadPoolExecutor(20) as pool:
+            assert seconds_of(lambda: list(pool.map(ask, range(20)))) < SOON
+        assert seconds_of(ask) < AT_ONCE
+        assert client.get("/ready").json()["faults"] == told
+        proxy.speaks.set()
+        until = time.monotonic() + 30
+        while client.get("/ready").json()["faults"] == told:
+            assert time.monotonic() < until, "not found again in time"
+            time.sleep(0.1)
+        ask()
+        assert [answer.status_code for answer in answers] == [200] * 23
+        proxy.speaks.clear()
+        began = time.monotonic()
+    assert time.monotonic() - began < 2 * SOON, "the service did not stop"
+    proxy.speaks.set()
+    assert identifiers(proxy.url) == sorted(answer.json()["prediction_id"] for answer in answers)
 
 
 def _keep_aside(log: PredictionLog, *, rows: int) -> None:
