@@ -88,7 +88,8 @@ def test_without_keys_everybody_passes_and_only_this_machine_is_listened_to() ->
 def test_with_keys_only_a_key_with_the_scope_passes() -> None:
     gate = Gate({digest_of("dbk_1"): Key("shop", frozenset({"predict"}))}, rate_limit=100)
     assert gate.check("Bearer dbk_1", "predict") == Key("shop", frozenset({"predict"}))
-    for nothing in (None, "", "Bearer", "dbk_1", "Basic dbk_1"):
+    assert gate.check("bearer dbk_1", "predict") == gate.check("BEARER  dbk_1", "predict") is not None
+    for nothing in (None, "", "Bearer", "Bearer ", "dbk_1", "Basic dbk_1"):
         assert refusal(gate, nothing)[0] == 401
     assert refusal(gate, "Bearer dbk_2") == (401, "no such key, or it was revoked")
     assert refusal(gate, "Bearer dbk_1", "targets") == (
@@ -102,6 +103,10 @@ def test_once_keys_were_needed_they_stay_so() -> None:
     gate.replace({digest_of("dbk_1"): Key("shop", frozenset({"read"}))})
     gate.replace({})
     assert refusal(gate, None)[0] == 401
+
+
+def test_where_others_are_listened_to_a_key_is_needed_also_while_there_is_none() -> None:
+    assert refusal(Gate({}, rate_limit=1, required=True), None)[0] == 401
 
 
 def test_a_key_that_asks_too_often_waits_for_its_bucket_to_fill() -> None:

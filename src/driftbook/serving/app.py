@@ -35,7 +35,12 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def create_app(
-    settings: Settings, case: UseCase, *, allow_event_time: bool = False, hosts: Collection[str] | None = None
+    settings: Settings,
+    case: UseCase,
+    *,
+    allow_event_time: bool = False,
+    keys_required: bool = False,
+    hosts: Collection[str] | None = None,
 ) -> FastAPI:
     """The prediction service of a use case.
 
@@ -43,6 +48,8 @@ def create_app(
     ----------
     allow_event_time
         Whether rows and targets may bring times of their own (to play a recorded or simulated stream).
+    keys_required
+        Whether nobody is answered without a key, also while there is none.
     hosts
         Names under which it answers while no key is needed; by default any.
 
@@ -53,7 +60,8 @@ def create_app(
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
-        async with open_service(case, settings, allow_event_time=allow_event_time) as service:
+        options = {"allow_event_time": allow_event_time, "keys_required": keys_required}
+        async with open_service(case, settings, **options) as service:
             app.state.service = service
             yield
 

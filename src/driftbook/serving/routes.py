@@ -23,6 +23,7 @@ from starlette.responses import Response
 from driftbook.errors import DataError, StateError
 from driftbook.serving import answers
 from driftbook.serving.answering import answered_by
+from driftbook.serving.bodies import MOST_FAULTS, shortened
 from driftbook.serving.interface import page
 from driftbook.serving.metrics import CONTENT_TYPE, render_metrics
 from driftbook.serving.security import Key, RefusalError, Scope
@@ -241,7 +242,8 @@ async def docs() -> Response:
 async def _body(request: Request, service: Service) -> bytes:
     """The body, up to the limit."""
     most = service.case.service.max_bytes
-    if not (request.headers.get("content-type") or "").lower().startswith(_JSON):
+    kind = request.headers.get("content-type") or ""
+    if kind != _JSON and kind.partition(";")[0].strip().lower() != _JSON:
         raise RefusalError(415, f"expected a body of type {_JSON}")
     declared = request.headers.get("content-length", "0")
     content, size, more = b"", int(declared) if declared.isdecimal() else 0, True
@@ -265,14 +267,15 @@ def _switches(request: Request) -> dict[str, bool]:
     faults = []
     found = {}
     for name, value in request.query_params.multi_items():
+        place = ["query", shortened(name)]
         if name not in known:
-            faults.append({"loc": ["query", name], "msg": f"expected {' or '.join(sorted(known))}", "type": "unknown"})
+            faults.append({"loc": place, "msg": f"expected {' or '.join(sorted(known))}", "type": "unknown"})
         elif value.lower() not in words:
-            faults.append({"loc": ["query", name], "msg": "expected true or false", "type": "bool_parsing"})
+            faults.append({"loc": place, "msg": "expected true or false", "type": "bool_parsing"})
         else:
             found[name] = words[value.lower()]
     if faults:
-        raise RefusalError(422, faults)
+        raise RefusalError(422, faults[:MOST_FAULTS])
     return found
 
 

@@ -150,7 +150,8 @@ class Gate:
     """Lets a request pass by its key, its scope and how often the key asked; not safe from threads.
 
     ``rate_limit`` is per key: so many requests a second on average, and as many at once (a token bucket). Requests
-    without keys, on the machine itself, are not counted: there is nobody to tell apart.
+    without keys, on the machine itself, are not counted: there is nobody to tell apart. ``required``: a key is needed
+    also while there is none, as where others are listened to.
 
     Examples
     --------
@@ -164,12 +165,17 @@ class Gate:
     """
 
     def __init__(
-        self, keys: Mapping[str, Key], *, rate_limit: int, clock: Callable[[], float] = time.monotonic
+        self,
+        keys: Mapping[str, Key],
+        *,
+        rate_limit: int,
+        required: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rate = float(rate_limit)
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}
-        self.required = False
+        self.required = required
         self.replace(keys)
 
     def replace(self, keys: Mapping[str, Key]) -> None:
@@ -189,8 +195,8 @@ class Gate:
         """
         if not self.required:
             return None
-        token = (authorization or "").removeprefix(BEARER)
-        if not authorization or token == authorization:
+        scheme, _, token = (authorization or "").partition(" ")
+        if not token or scheme.lower() != "bearer":
             raise RefusalError(401, "expected a header 'Authorization: Bearer KEY'", {"WWW-Authenticate": "Bearer"})
         key = self._keys.get(digest_of(token.strip()))
         if key is None:

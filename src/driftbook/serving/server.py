@@ -81,7 +81,14 @@ def run(
         _LOGGER.warning("callers give event times of their own: for played streams, not for production")
     logging.getLogger("uvicorn.error").addFilter(Seldom())
     sys.setswitchinterval(SWITCH_SECONDS)
-    app = create_app(settings, case, allow_event_time=allow_event_time, hosts=LOOPBACK if host in LOOPBACK else None)
+    local = host in LOOPBACK
+    app = create_app(
+        settings,
+        case,
+        allow_event_time=allow_event_time,
+        keys_required=not local,  # the last key may be revoked before the app has read the keys
+        hosts=LOOPBACK if local else None,
+    )
     config = uvicorn.Config(
         app,
         http=PatientProtocol,

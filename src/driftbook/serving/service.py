@@ -100,7 +100,9 @@ async def _again_and_again(work: Callable[[], Awaitable[None]], seconds: float, 
 
 
 @asynccontextmanager
-async def open_service(case: UseCase, settings: Settings, *, allow_event_time: bool = False) -> AsyncIterator[Service]:
+async def open_service(
+    case: UseCase, settings: Settings, *, allow_event_time: bool = False, keys_required: bool = False
+) -> AsyncIterator[Service]:
     """Open database, log and models, and look after them until the block ends.
 
     Raises
@@ -124,7 +126,7 @@ async def open_service(case: UseCase, settings: Settings, *, allow_event_time: b
             bodies=RequestBodies(case, allow_event_time=allow_event_time),
             following=following,
             log=log,
-            gate=Gate(load_keys(database), rate_limit=case.service.rate_limit),
+            gate=Gate(load_keys(database), rate_limit=case.service.rate_limit, required=keys_required),
             counters=counters,
             answering=Answering(case, following=following, log=log, counters=counters, cache=cache),
             collector=ServiceCollector(counters, following, log, use_case=case.name, cache=cache),
