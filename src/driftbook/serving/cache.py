@@ -2,9 +2,10 @@
 
 Looking a row up costs a way to Redis and back, some 0.2 ms; two models of a few hundred trees score one in 0.1 ms, so
 there the cache loses (``python -m benchmarks.service``). With 2,000 trees in all it is even, with 9,000 it wins.
-What is kept is a pure function of the key: the digest of a
-version's files and of what that version sees of the row, so a promotion needs no clearing and a hit has the same
-bits. The prediction is logged as any other. Whoever may write to that Redis can forge scores: guard it like the models.
+
+What is kept is a pure function of the key: the digest of a version's files and of what that version sees of the row, so
+a promotion needs no clearing and a hit has the same bits. The prediction is logged as any other. Whoever may write to
+that Redis can forge scores: guard it like the models.
 
 A cache must never keep an answer from being given: a Redis that is away, slow or full of something else is left alone
 for a while, and rows are scored as if there was none.
