@@ -161,12 +161,13 @@ def test_signatures_and_what_was_removed_on_purpose_are_told(desk: Settings, tmp
     assert f"No run was repeated yet: <code>driftbook verify --rerun {SECOND} --use-case churn</code>" in page
     page_of_day = desk.report_folder(CASE, DAYS[0]) / "evidently_drift.html"
     page_of_day.unlink()
-    seal_tombstone(desk, CASE, [page_of_day], reason="Request <17>.", by="bob", now=LATER)
+    seal_tombstone(desk, CASE, [page_of_day], log_rows=3, reason="Request <17>.", by="bob", now=LATER)
     _, name = make_key(tmp_path / "keys" / "key", settings=desk)
     sign_ledger(desk, CASE, tmp_path / "keys" / "key", by="ann", now=LATER)
     page = shown(desk)
     assert f"Signed up to line 3 by ann on 2026-07-01 09:00 UTC with the key {name}." in page
-    assert "Line 3, by bob on 2026-07-01 09:00 UTC: 1 file edited or removed on purpose: Request &lt;17&gt;." in page
+    told = "1 file edited or removed on purpose, 3 rows of the prediction log erased: Request &lt;17&gt;."
+    assert f"Line 3, by bob on 2026-07-01 09:00 UTC: {told}" in page
     assert "Signed up to" not in shown(desk, FIRST), "nobody had by then"
 
 

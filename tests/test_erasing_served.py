@@ -13,6 +13,8 @@ from served_world import SINCE, fill, log_of, make_served, served_case, simulate
 from stores import KINDS, empty_store
 from typer.testing import CliRunner
 
+from driftbook.audit.ledger import read_ledger
+from driftbook.audit.verify import verify
 from driftbook.cli import app
 from driftbook.config import Settings
 from driftbook.data import erasing
@@ -134,6 +136,12 @@ def test_a_later_build_and_a_row_that_was_cut_off_bring_nobody_back(settings: Se
         "who asks about the person again is heard; the person is to be erased again"
     )
     assert "2 predictions, 0 targets, erased" in erase(person)
+    assert [line["log_rows"] for line in read_ledger(settings, "churn").lines] == [5, 2]
+    [verification] = verify(settings)
+    assert verification.holds
+    assert "line 2: 0 files were edited or removed and 2 rows of the prediction log erased on purpose" in str(
+        verification.notes
+    )
 
 
 def test_what_a_killed_service_left_in_its_spill_file_is_found(settings: Settings, person: str) -> None:

@@ -132,7 +132,14 @@ def seal_reset(settings: Settings, use_case: str, *, by: str, now: datetime) -> 
 
 
 def seal_tombstone(
-    settings: Settings, use_case: str, paths: Sequence[Path], *, reason: str, by: str, now: datetime
+    settings: Settings,
+    use_case: str,
+    paths: Sequence[Path],
+    *,
+    log_rows: int = 0,
+    reason: str,
+    by: str,
+    now: datetime,
 ) -> Line:
     """Say in the ledger that files of data, models or reports were edited or removed on purpose, and why.
 
@@ -141,6 +148,8 @@ def seal_tombstone(
     paths
         Files as they are now, one that is not there any more counts as removed; a folder stands for all its files
         that are on record.
+    log_rows
+        Rows that were erased from the prediction log.
 
     Raises
     ------
@@ -164,7 +173,7 @@ def seal_tombstone(
         there = {each: settings.root / each for each in meant}
         files |= {each: digest_file(place) if place.is_file() else None for each, place in there.items()}
     before = {name: known[name] for name in files}
-    content = {"kind": "tombstone", "reason": reason, "files": files, "files_before": before}
+    content = {"kind": "tombstone", "reason": reason, "files": files, "files_before": before, "log_rows": log_rows}
     return append_line(settings, use_case, content, by=by, now=now)
 
 

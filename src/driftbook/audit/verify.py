@@ -167,11 +167,15 @@ def _unsealed_reports(settings: Settings, use_case: str, ledger: Ledger) -> tupl
 
 def _tombstones(ledger: Ledger) -> list[str]:
     return [
-        f"line {line['number']}: {len(line['files'])} files were edited or removed on purpose by {line['by']} "
-        f"on {line['at'][:10]}: {line['reason']}"
+        f"line {line['number']}: {len(line['files'])} files were edited or removed"
+        f"{_erased(line.get('log_rows', 0))} on purpose by {line['by']} on {line['at'][:10]}: {line['reason']}"
         for line in ledger.lines
         if line["kind"] == "tombstone"
     ]
+
+
+def _erased(rows: int) -> str:
+    return f" and {_counted(rows, 'row')} of the prediction log erased" if rows else ""
 
 
 def _names_by_digest(ledger: Ledger) -> dict[str, str]:

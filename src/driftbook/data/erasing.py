@@ -104,9 +104,8 @@ def erase(case: UseCase, settings: Settings, identifier: str, traces: Traces) ->
     folder = settings.data_folder(case.name)
     note: list[str] = load_json(folder / UNDER_WAY) if (folder / UNDER_WAY).exists() else []
     names = sorted({*note, *(path.relative_to(settings.root).as_posix() for path in traces.rows)})
-    if names:
-        write_json(folder / UNDER_WAY, names)
     if names or traces.log.rows:
+        write_json(folder / UNDER_WAY, names)
         _remember(folder, identifier)
     telling = [path for path in traces.rows if path.is_relative_to(folder / "answers")]
     _rewrite([path for path in traces.rows if path not in telling], case, {identifier, *traces.predictions})
@@ -120,6 +119,11 @@ def erase(case: UseCase, settings: Settings, identifier: str, traces: Traces) ->
         )
     _rewrite(telling, case, {identifier, *traces.predictions})
     return [settings.root / name for name in names]
+
+
+def is_erasing(case: UseCase, settings: Settings) -> bool:
+    """Whether something was taken out that is not recorded yet, if only from the log."""
+    return (settings.data_folder(case.name) / UNDER_WAY).exists()
 
 
 def finish_erasing(case: UseCase, settings: Settings) -> None:

@@ -81,7 +81,7 @@ def erase(use_case: str, identifier: str, *, reason: str, dry_run: bool, setting
         If a build has not ended: its files are not on record yet; or a prediction log cannot be searched.
     """
     from driftbook.data.erasing import erase as rewrite
-    from driftbook.data.erasing import find_traces, finish_erasing
+    from driftbook.data.erasing import find_traces, finish_erasing, is_erasing
 
     told = mask(reason, settings.root)
     if not told.strip() or identifier in told:
@@ -96,22 +96,22 @@ def erase(use_case: str, identifier: str, *, reason: str, dry_run: bool, setting
             if not dry_run:
                 _require_ended(settings, name)
                 paths = rewrite(case, settings, identifier, traces)
-                line = _explain(settings, name, paths, reason=told)
-                finish_erasing(case, settings)
+                if is_erasing(case, settings):
+                    line = _explain(settings, name, paths, log_rows=traces.log.rows, reason=told)
+                    finish_erasing(case, settings)
             done.append(Erased(name, traces, line, dry_run=dry_run))
     return done
 
 
-def _explain(settings: Settings, use_case: str, paths: Sequence[Path], *, reason: str) -> Line | None:
-    """A tombstone for those of the files that are on record."""
+def _explain(settings: Settings, use_case: str, paths: Sequence[Path], *, log_rows: int, reason: str) -> Line:
+    """A tombstone for those of the files that are on record, and for rows of the prediction log, which is on none."""
     from driftbook.audit.ledger import read_ledger
     from driftbook.audit.sealing import recorded_files, seal_tombstone
 
     known = recorded_files(read_ledger(settings, use_case))
     files = [path for path in paths if path.relative_to(settings.root).as_posix() in known]
-    if not files:
-        return None
-    return seal_tombstone(settings, use_case, files, reason=reason, by=getpass.getuser(), now=datetime.now(UTC))
+    by, now = getpass.getuser(), datetime.now(UTC)
+    return seal_tombstone(settings, use_case, files, log_rows=log_rows, reason=reason, by=by, now=now)
 
 
 def _is_of(name: str, use_case: str) -> bool:

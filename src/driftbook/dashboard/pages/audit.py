@@ -238,8 +238,9 @@ def _repeated(line: Recorded) -> str:
 def _purpose(line: Recorded) -> str:
     what = OTHER_LINES[line.kind]
     if line.kind == "tombstone":
-        count = line.files
-        what = f"{count:,} file{'' if count == 1 else 's'} {what}: {line.content['reason'].rstrip('.')}"
+        count, rows = line.files, line.content.get("log_rows", 0)
+        erased = f", {rows:,} row{'' if rows == 1 else 's'} of the prediction log erased" if rows else ""
+        what = f"{count:,} file{'' if count == 1 else 's'} {what}{erased}: {line.content['reason'].rstrip('.')}"
     return f"Line {line.number:,}, by {line.by} on {when(line.at)}: {what}."
 
 
