@@ -98,7 +98,10 @@ class ServiceApp(FastAPI):
 
 
 class Surroundings:
-    """Counts requests, and answers what went wrong without telling more than it should."""
+    """Counts requests, and answers what went wrong without telling more than it should.
+
+    It stands between the app's layers and its router; around the app itself, as its shortcut, it calls what is DIRECT.
+    """
 
     def __init__(
         self, app: ASGIApp, *, owner: FastAPI, paths: Collection[str], hosts: Collection[str] | None = None
@@ -126,8 +129,8 @@ class Surroundings:
             if self._hosts is not None and not service.gate.required and _host(scope) not in self._hosts:
                 told = f"expected a request to {', '.join(sorted(self._hosts))}"
                 await _answer(RefusalError(421, told))(scope, receive, watch)
-            elif scope["path"] in DIRECT and scope["method"] == "POST":
-                # past FastAPI's router, which would take as long as scoring a row does
+            elif self._app is self._owner:
+                # the shortcut: past FastAPI's router, which would take as long as scoring a row does
                 scope["app"] = self._owner
                 try:
                     response = await DIRECT[scope["path"]](Request(scope, receive))
