@@ -18,6 +18,9 @@ from test_log import NOON, entry, identifiers
 from driftbook.errors import StateError
 from driftbook.serving import log_server
 from driftbook.serving.log import PredictionLog, open_log
+from driftbook.serving.log_reader import open_reader
+from driftbook.serving.log_server import open_store
+from driftbook.serving.log_store import AwayError
 from driftbook.serving.logged import LateTarget, prediction_row
 
 LIMIT = 1  # seconds, for the server; and one more here
@@ -132,6 +135,20 @@ def test_a_service_answers_and_tells_while_its_logs_server_is_silent(
     assert time.monotonic() - began < 2 * SOON, "the service did not stop"
     proxy.speaks.set()
     assert identifiers(proxy.url) == sorted(answer.json()["prediction_id"] for answer in answers)
+
+
+def test_a_build_that_searches_a_long_log_is_given_more_time_than_a_prediction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_server, "SERVER_SECONDS", 1)
+    slow = "SELECT 1 FROM pg_sleep(1.5) WHERE ? <> ''"
+    with empty_store("postgresql", tmp_path) as url:
+        with open_reader(url, tmp_path, use_case="churn") as reader:
+            assert reader._ask(slow) == [(1,)]
+        store = open_store(url)
+        with pytest.raises(AwayError, match="timeout"):
+            store.query(slow, ["churn"])
+        store.close()
 
 
 def _keep_aside(log: PredictionLog, *, rows: int) -> None:

@@ -16,11 +16,10 @@ from typing import Any
 from driftbook.errors import StateError
 from driftbook.serving.log import open_log
 from driftbook.serving.log_reader import read_waiting
-from driftbook.serving.log_server import open_store
+from driftbook.serving.log_server import SEARCH_SECONDS, open_store
 from driftbook.serving.log_store import PATIENT_SECONDS, AwayError, Store
 
 WAITS_SECONDS = 15.0  # for a running service to empty its spill file
-STATEMENT_SECONDS = 600  # for a server to search a long log
 _AT_ONCE = 500  # identifiers in one statement
 _PAUSE_SECONDS = 0.25
 
@@ -119,7 +118,7 @@ def _empty_spill(url: str, folder: Path, *, use_case: str) -> None:
 @contextmanager
 def _opened(url: str) -> Iterator[Store]:
     """The database, patient, and writing over what is deleted where it does not do so by itself."""
-    store = open_store(url, seconds=STATEMENT_SECONDS)
+    store = open_store(url, seconds=SEARCH_SECONDS)
     try:
         if not store.remote:
             _asked(store, f"PRAGMA busy_timeout = {round(PATIENT_SECONDS * 1000)}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from driftbook.errors import StateError
-from driftbook.serving.log_server import open_store
+from driftbook.serving.log_server import SEARCH_SECONDS, open_store
 from driftbook.serving.log_store import TABLES, AwayError, Store
 from driftbook.serving.spill import read_lines, spill_files
 
@@ -112,7 +112,7 @@ def open_reader(url: str, spill_folder: Path, *, use_case: str) -> Iterator[LogR
     (None, {}, [])
     """
     waiting = read_waiting(spill_folder, use_case=use_case)
-    store = open_store(url)
+    store = open_store(url, seconds=SEARCH_SECONDS)
     try:
         yield LogReader(store, waiting, use_case=use_case)
     finally:

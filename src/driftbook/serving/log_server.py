@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from psycopg.abc import RV, PQGen
 
 SERVER_SECONDS = 3  # for connecting and for a statement; a server that takes longer counts as away
+SEARCH_SECONDS = 600  # for a statement that searches a long log, where nobody waits for an answer
 _SPARE_SECONDS = 1  # more for the server to say so itself
 _CREATION_LOCK = 0x64726967  # the key under which one process at a time brings the tables up to date
 
