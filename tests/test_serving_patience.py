@@ -119,6 +119,31 @@ def test_a_request_in_many_chunks_is_answered(port: int) -> None:
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.parametrize("parts", [[b"abcd"], [b"", b"abcd"], [b"ab", b"cd"]], ids=["at once", "after", "in halves"])
+def test_javas_client_which_asks_for_http_2_keeps_its_body(port: int, parts: list[bytes]) -> None:
+    asks = b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAA\r\nUpgrade: h2c\r\n\r\n"
+    first, *later = parts
+    with connect(port) as connection:
+        connection.sendall(HEAD[:-2] + asks + first)
+        for part in later:
+            time.sleep(PATIENCE / 10)
+            connection.sendall(part)
+        assert answer_of(connection) == b"abcd"
+        connection.sendall(HEAD + b"next")
+        assert answer_of(connection) == b"next"
+
+
+def answer_of(connection: socket.socket) -> bytes:
+    """The four bytes of an answer's body."""
+    found = b""
+    while b"\r\n\r\n" not in found or len(found.partition(b"\r\n\r\n")[2]) < 4:
+        more = connection.recv(65_536)
+        assert more, found
+        found += more
+    assert found.startswith(b"HTTP/1.1 200"), found
+    return found.partition(b"\r\n\r\n")[2]
+
+
 def test_pipelined_requests_cut_in_half_are_answered(port: int) -> None:
     request = HEAD + b"abcd"
     with connect(port) as connection:

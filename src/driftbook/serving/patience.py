@@ -10,12 +10,16 @@ A connection is looked at now and then, not timed from each request: that costs 
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LOOK_SECONDS = 20.0  # who is waited for at one look, and for the same at the next, loses the connection
 LONGEST_HEAD = 65_536  # bytes of a request that are not its body: request line, headers, trailers
+
+# Java's client asks to go on in HTTP/2 in its first request; the parser takes what follows for that, and loses the body
+H2C = re.compile(rb"(?i)(?<=\r\n)upgrade(?=:[ \t]*h2c\b)")
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -41,6 +45,8 @@ class PatientProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Bytes came: a whole request, as nearly always, or a part of one."""
         self._head += len(data)
+        if b"h2c" in data:
+            data = H2C.sub(b"Ignored", data)
         super().data_received(data)
         if self._head > LONGEST_HEAD and not self.transport.is_closing():
             self.send_400_response(f"expected at most {LONGEST_HEAD} bytes of headers, found more.")
