@@ -53,6 +53,7 @@ def test_a_key_says_who_comes_and_what_this_visitor_may():
     assert closed.by_key("dbk_shop") is None
     assert closed.by_key("dbk_other") is None
     assert closed.by_bearer("Bearer dbk_bob").visitor.name == "bob"
+    assert closed.by_bearer("bearer dbk_bob").visitor.name == "bob", "a scheme's letters may be of either case"
     assert closed.by_bearer("dbk_bob") is None
     assert closed.lines() == ("keys are needed: 1 of operators, 1 of viewers",)
 

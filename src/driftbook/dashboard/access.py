@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from driftbook.dashboard.visitor import Role, Visitor, local_user
 from driftbook.errors import ConfigError, DriftbookError
-from driftbook.serving.security import BEARER, LOOPBACK, Key, digest_of
+from driftbook.serving.security import LOOPBACK, Key, bearer_token, digest_of
 
 FRESH_SECONDS = 2.0  # keys are read anew when they are older
 SLOW_SECONDS = 1.0  # a wrong key costs this long, one after another from an address
@@ -116,8 +116,8 @@ class Door:
     def by_bearer(self, authorization: str) -> Entry | None:
         """Who brings a key in the ``Authorization`` header, anew with each request."""
         self._refresh()
-        token = authorization.removeprefix(BEARER)
-        found = None if token == authorization else self._keys.get(digest_of(token.strip()))
+        token = bearer_token(authorization)
+        found = None if token is None else self._keys.get(digest_of(token))
         return None if found is None else _entry(found, f"key {found.name}")
 
     def by_cookie(self, text: str) -> Entry | None:

@@ -9,7 +9,7 @@ from jupyter_server.auth.identity import IdentityProvider, User
 from tornado.web import HTTPError, RequestHandler
 
 from driftbook.dashboard.access import Door, Entry, Patience
-from driftbook.serving.security import BEARER
+from driftbook.serving.security import bearer_token
 
 COOKIE = "driftbook-login"
 COOKIE_DAYS = 7
@@ -49,7 +49,7 @@ async def _entry_of(handler: RequestHandler) -> Entry | None:
     if door.is_open:
         return door.open_entry()
     authorization = headers.get("Authorization", "")
-    if authorization.startswith(BEARER):
+    if bearer_token(authorization) is not None:
         entry = door.by_bearer(authorization)
         if entry is None:
             await slowly(handler)

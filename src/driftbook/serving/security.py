@@ -25,7 +25,6 @@ from driftbook.errors import ConfigError, DriftbookError, StateError, UnknownNam
 Scope = Literal["predict", "targets", "read", "operate"]  # the last one is for the dashboard alone
 SCOPES: tuple[str, ...] = get_args(Scope)
 PREFIX = "dbk_"  # so that a key is known for one where it was pasted by mistake
-BEARER = "Bearer "
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}")
 
@@ -46,6 +45,18 @@ class RefusalError(DriftbookError):
         self.status = status
         self.detail = detail
         self.headers = dict(headers or {})
+
+
+def bearer_token(authorization: str) -> str | None:
+    """The key in the text of an ``Authorization`` header; ``None`` where it brings none.
+
+    Examples
+    --------
+    >>> bearer_token("bearer  dbk_1"), bearer_token("Basic dXNlcg=="), bearer_token("Bearer ")
+    ('dbk_1', None, None)
+    """
+    scheme, _, token = authorization.partition(" ")
+    return (token.strip() or None) if scheme.lower() == "bearer" else None
 
 
 def add_key(database: Database, name: str, scopes: Iterable[str], *, now: datetime | None = None) -> str:
@@ -195,10 +206,10 @@ class Gate:
         """
         if not self.required:
             return None
-        scheme, _, token = (authorization or "").partition(" ")
-        if not token or scheme.lower() != "bearer":
+        token = bearer_token(authorization or "")
+        if token is None:
             raise RefusalError(401, "expected a header 'Authorization: Bearer KEY'", {"WWW-Authenticate": "Bearer"})
-        key = self._keys.get(digest_of(token.strip()))
+        key = self._keys.get(digest_of(token))
         if key is None:
             raise RefusalError(401, "no such key, or it was revoked", {"WWW-Authenticate": "Bearer"})
         if scope not in key.scopes:
