@@ -6,6 +6,9 @@
   var PLACE = "driftbook-place";
   var BETWEEN = 4000;  // milliseconds from one question whether the kernel lives to the next
   var TO_READ = 3000;  // for a person to read why the page goes
+  var TRIES = "driftbook-tries";
+  var MOST_TRIES = 3;
+  var LONGEST = 90000;  // until a page that shows nothing is asked for anew
   var refresh = 60000;
   var loading = document.getElementById("loading");
   var stamp = null;
@@ -19,6 +22,28 @@
 
   function isThere() {
     return document.querySelector("#rendered_cells .jupyter-widgets, .db-plain[role=alert]") !== null;
+  }
+
+  // on a busy machine the kernel's answer may fail to come in time, and the widgets' own scripts give up
+  function isBroken() {
+    var cells = document.getElementById("rendered_cells");
+    return cells !== null && document.querySelector("[data-stamp]") === null &&
+      cells.textContent.indexOf("Error displaying widget") >= 0;
+  }
+
+  function tryAgain() {
+    var tries = MOST_TRIES;
+    if (leaving) { return; }
+    leaving = true;
+    try {
+      tries = Number(sessionStorage.getItem(TRIES)) || 0;
+      sessionStorage.setItem(TRIES, String(tries + 1));
+    } catch (error) { /* a browser that keeps nothing would try for ever */ }
+    if (tries < MOST_TRIES) {
+      setTimeout(reload, 1000 * (tries + 1));
+    } else {
+      say("This page could not be opened. Load it again in a while.");
+    }
   }
 
   // a slider's handle has no name of its own, and counts days where a person reads dates
@@ -37,12 +62,17 @@
 
   function look() {
     nameSliders();
+    if (!shown && isBroken()) {
+      tryAgain();
+      return;
+    }
     if (!shown && isThere()) {
       shown = true;
       changed = performance.now();
       loading.hidden = true;
     }
     if (shown && !back) { comeBack(); }
+    if (shown && stamp !== null) { opened(); }
     var found = document.querySelector("[data-stamp]");
     var now = found === null ? null : found.getAttribute("data-stamp");
     if (found !== null) { refresh = 1000 * (Number(found.getAttribute("data-refresh")) || 60); }
@@ -79,6 +109,10 @@
     if (kept === null || kept === field.value) { return; }
     field.value = kept;
     field.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  function opened() {
+    try { sessionStorage.removeItem(TRIES); } catch (error) { /* nothing was kept */ }
   }
 
   function say(words) {
@@ -141,6 +175,7 @@
     if (!shown && performance.now() - changed > 30000) {
       loading.querySelector(".db-wait").textContent = "Still opening …";
       ask();
+      if (performance.now() - changed > LONGEST) { tryAgain(); }
     } else if (shown && performance.now() - asked > BETWEEN) {
       ask();
     }
