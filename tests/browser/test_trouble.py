@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import psutil
 import pytest
 from built_workbench import DAY, built_workbench
 from live_dashboard import Process, running, start, stop
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from browser.visits import Visit
 from driftbook.config import Settings
@@ -22,6 +23,9 @@ pytestmark = pytest.mark.browser
 
 MADE = ("state", "reports")  # folders that builds fill
 GARBAGE = b"no table, no record"
+WIDGET = re.compile(
+    r'<script type="application/vnd.voila.cell-output.json">(?=.{,40}widget-view).*?</script>', re.DOTALL
+)
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +140,25 @@ def test_who_loses_the_kernel_or_the_server_is_told_and_comes_back_to_the_same_p
         visit.faults.clear()  # a browser notes each question that nobody answered
         visit.turn_to("performance")
         visit.leave()
+
+
+def test_a_page_whose_widgets_are_not_found_opens_itself_again(built: Settings, browser: Browser) -> None:
+    spoilt = []
+
+    def spoil(route: Route) -> None:
+        """The first page shows what the widgets say when the kernel did not tell of them in time."""
+        if spoilt:
+            route.continue_()
+            return
+        answer = route.fetch()
+        text, count = WIDGET.subn("<p>Error displaying widget: model not found</p>", answer.text())
+        spoilt.append(count)
+        route.fulfill(response=answer, body=text)
+
+    with running(built.root) as address, browser.new_context() as context:
+        context.route(address, spoil)
+        page = context.new_page()
+        page.goto(address)
+        page.locator("#rendered_cells section.dash-card").first.wait_for()
+        assert page.evaluate("sessionStorage.getItem('driftbook-tries')") is None
+    assert spoilt == [1]
