@@ -34,6 +34,7 @@ from live_service import (
 )
 
 from benchmarks.machine import facts
+from benchmarks.processes import family
 from driftbook.config import Settings, load_use_case
 
 RESULTS = Path(__file__).parent / "results"
@@ -153,23 +154,14 @@ def _mlflow(settings: Settings, folder: Path, *, core: int) -> Iterator[int]:
 def _served(process: Process, port: int, *, core: int, ready: str) -> Iterator[None]:
     try:
         wait_until_ready(process, port, path=ready)
-        for pid in _family(process.pid):
+        for pid in family(process.pid):
             _prefer(pid, core)
         yield
     finally:
-        family = _family(process.pid)
+        members = family(process.pid)
         stop(process)
-        for pid in family[1:]:
+        for pid in members[1:]:
             subprocess.run(["kill", "-9", str(pid)], check=False, capture_output=True)
-
-
-def _family(pid: int) -> list[int]:
-    """A process and its descendants."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    found = [pid]
-    for child in children.read_text().split() if children.exists() else ():
-        found += _family(int(child))
-    return found
 
 
 def _prefer(pid: int, core: int, *, busy: bool = False) -> None:

@@ -72,7 +72,6 @@
       loading.hidden = true;
     }
     if (shown && !back) { comeBack(); }
-    if (shown && stamp !== null) { opened(); }
     var found = document.querySelector("[data-stamp]");
     var now = found === null ? null : found.getAttribute("data-stamp");
     if (found !== null) { refresh = 1000 * (Number(found.getAttribute("data-refresh")) || 60); }
@@ -105,14 +104,11 @@
     try {
       kept = sessionStorage.getItem(PLACE);
       sessionStorage.removeItem(PLACE);
+      sessionStorage.removeItem(TRIES);
     } catch (error) { /* nothing was kept */ }
     if (kept === null || kept === field.value) { return; }
     field.value = kept;
     field.dispatchEvent(new Event("change", { bubbles: true }));
-  }
-
-  function opened() {
-    try { sessionStorage.removeItem(TRIES); } catch (error) { /* nothing was kept */ }
   }
 
   function say(words) {
